@@ -1,0 +1,1 @@
+"""What every service needs and none is about: consuming, publishing, time, storage, health and telemetry."""

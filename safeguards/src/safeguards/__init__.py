@@ -1,0 +1,1 @@
+"""Pure rules that both the deciding and the provisioning side apply: the hosting gate and the output check."""

@@ -1,0 +1,1 @@
+"""Records everything, proves it, replays it."""

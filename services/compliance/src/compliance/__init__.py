@@ -1,0 +1,1 @@
+"""Decides what the law allows, step by step, and watches the clocks."""

@@ -1,0 +1,1 @@
+"""Turns what portals send into requests we are willing to consider."""
