@@ -1,0 +1,157 @@
+"""Makes the topics and databases that the services expect, and verifies that they are as safe as they were asked to be.
+
+Run once at deployment, before any service: `python -m chassis.topology`. Running it again changes nothing that is right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from contracts.topics import TOPICS
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+RETENTION_MS = 31 * 24 * 3600 * 1000
+
+
+class TopologySettings(BaseSettings):
+    """What the one-shot needs to know, from GUICHET_* variables."""
+
+    model_config = SettingsConfigDict(env_prefix="GUICHET_", frozen=True)
+
+    kafka: str = Field(min_length=3)
+    replication: int = Field(default=3, ge=1)
+    partitions: int = Field(default=12, ge=1)
+    superuser_url: SecretStr
+    databases: dict[str, SecretStr]
+
+
+@dataclass(frozen=True)
+class WrongTopology(Exception):
+    """A topic that exists otherwise than asked. Partitions of a keyed topic never change: a person must decide."""
+
+    findings: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "; ".join(self.findings)
+
+
+def topic_plan(partitions: int, replication: int) -> dict[str, tuple[int, dict[str, str]]]:
+    """Name to (partitions, configuration) of every topic. The clock has one partition: its events have one order."""
+    configuration = {
+        "cleanup.policy": "delete",
+        "message.timestamp.type": "CreateTime",
+        "retention.ms": str(RETENTION_MS),
+        "min.insync.replicas": str(max(1, replication - 1)),
+        "max.message.bytes": str(1 << 20),
+    }
+    return {name: (1 if name == "guichet.clock" else partitions, configuration) for name in TOPICS}
+
+
+async def ensure_topics(bootstrap: str, *, partitions: int, replication: int) -> None:
+    """Create the topics that are missing and verify those that stand.
+
+    Raises WrongTopology with every finding at once, KafkaError when the broker cannot answer.
+    """
+    plan = topic_plan(partitions, replication)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap.split(","), request_timeout_ms=20_000)
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        missing = [
+            NewTopic(name, count, replication, topic_configs=configuration)
+            for name, (count, configuration) in plan.items()
+            if name not in existing
+        ]
+        if missing:
+            response = await admin.create_topics(missing)
+            for name, code, *_ in response.topic_errors:
+                if code and for_code(code) is not TopicAlreadyExistsError:
+                    raise for_code(code)(name)
+        await _verify(admin, plan, replication)
+    finally:
+        await admin.close()
+
+
+async def _verify(admin: AIOKafkaAdminClient, plan: Mapping[str, tuple[int, dict[str, str]]], replication: int) -> None:
+    findings: list[str] = []
+    for described in await _described(admin, plan):
+        name = described["topic"]
+        wanted = plan[name][0]
+        found = described["partitions"]
+        if len(found) != wanted:
+            findings.append(f"{name} has {len(found)} partitions, not {wanted}")
+        if found and min(len(p["replicas"]) for p in found) < replication:
+            findings.append(f"{name} has fewer than {replication} replicas")
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in plan]
+    for response in await admin.describe_configs(resources):
+        for _code, _message, _kind, name, entries in response.resources:
+            values = {entry[0]: entry[1] for entry in entries}
+            findings.extend(
+                f"{name} has {key}={values.get(key)}, not {value}"
+                for key, value in plan[name][1].items()
+                if values.get(key) != value
+            )
+    if findings:
+        raise WrongTopology(tuple(findings))
+
+
+async def _described(admin: AIOKafkaAdminClient, names: Iterable[str]) -> list[dict[str, list[dict[str, list[int]]]]]:
+    """The topics as the cluster describes them, waited for until each has its partitions (they appear a little later)."""
+    wanted = list(names)
+    async with asyncio.timeout(30):
+        while True:
+            described = await admin.describe_topics(wanted)
+            if all(topic["error_code"] == 0 and topic["partitions"] for topic in described):
+                return described  # type: ignore[no-any-return]  # aiokafka is untyped
+            await asyncio.sleep(0.1)
+
+
+async def ensure_database(connection: asyncpg.Connection, name: str, password: str) -> None:
+    """One role and one database of the same name, owned by it, which no other role may enter."""
+    role = await connection.fetchval("SELECT quote_ident($1)", name)
+    secret = await connection.fetchval("SELECT quote_literal($1)", password)
+    if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name):
+        await connection.execute(f"CREATE ROLE {role} LOGIN")
+    await connection.execute(f"ALTER ROLE {role} PASSWORD {secret}")
+    if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+        await connection.execute(f"CREATE DATABASE {role} OWNER {role}")
+    await connection.execute(f"REVOKE CONNECT, TEMPORARY ON DATABASE {role} FROM PUBLIC")
+
+
+async def ensure_all(settings: TopologySettings) -> None:
+    """Topics, then databases."""
+    await ensure_topics(settings.kafka, partitions=settings.partitions, replication=settings.replication)
+    connection = await asyncpg.connect(settings.superuser_url.get_secret_value(), timeout=20)
+    try:
+        for name, password in settings.databases.items():
+            await ensure_database(connection, name, password.get_secret_value())
+    finally:
+        await connection.close(timeout=5)
+
+
+def main() -> int:
+    """Exit code 0 when everything stands as asked, 1 when it does not, 78 when the settings are wrong."""
+    try:
+        settings = TopologySettings()  # type: ignore[call-arg]  # filled from the environment
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_url=False):
+            print(f"GUICHET_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['type']}", file=sys.stderr)  # noqa: T201
+        return 78
+    try:
+        asyncio.run(ensure_all(settings))
+    except (WrongTopology, KafkaError, OSError, TimeoutError, asyncpg.PostgresError) as error:
+        print(f"the topology is not as asked: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
