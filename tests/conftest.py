@@ -1,0 +1,60 @@
+"""One real broker and one real database for the whole test session; topics and databases are cheap, servers are not."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from guichet.stack.kafka import Kafka, create_topics
+from guichet.stack.postgres import Postgres
+
+CreateTopics = Callable[[Mapping[str, int]], Awaitable[None]]
+
+
+@pytest.fixture(scope="session")
+def stack_home() -> Iterator[Path]:
+    """A folder of this session alone, so that several sessions can run at once."""
+    home = Path(tempfile.mkdtemp(prefix="guichet-tests-")).resolve()
+    home.chmod(0o711)
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def broker(stack_home: Path) -> AsyncIterator[Kafka]:
+    """The cluster itself, for tests that stop, kill or restart it."""
+    cluster = Kafka(stack_home)
+    try:
+        await cluster.start()
+        yield cluster
+    finally:
+        await cluster.stop()
+
+
+@pytest.fixture(scope="session")
+async def kafka(broker: Kafka) -> str:
+    """The bootstrap address of a real single broker."""
+    return broker.bootstrap
+
+
+@pytest.fixture(scope="session")
+async def postgres(stack_home: Path) -> AsyncIterator[Postgres]:
+    """A real server: `superuser_url`, and `await create_database()` for the URL of a new empty database."""
+    server = Postgres(stack_home)
+    try:
+        await server.start()
+        yield server
+    finally:
+        await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def topics(kafka: str) -> CreateTopics:
+    """`await topics({name: partitions})` creates topics on the session's broker."""
+
+    async def create(wanted: Mapping[str, int]) -> None:
+        await create_topics(kafka, wanted)
+
+    return create
