@@ -1,0 +1,62 @@
+"""Topics: who writes each, what keeps its order, how long it is kept. Everybody takes their names from here."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+PORTAL: Final = "guichet.portal"
+REQUESTS: Final = "guichet.requests"
+AUTHORITIES: Final = "guichet.authorities"
+CATALOGUE: Final = "guichet.catalogue"
+OPTOUTS: Final = "guichet.optouts"
+ENVIRONMENTS: Final = "guichet.environments"
+DECISIONS: Final = "guichet.decisions"
+WORKSPACES: Final = "guichet.workspaces"
+CHECKPOINTS: Final = "guichet.checkpoints"
+DEAD_LETTERS: Final = "guichet.dead-letters"
+CLOCK: Final = "guichet.clock"
+REPLAY_PREFIX: Final = "guichet.replay."
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic of the wire. `source_prefix` is what the `source` of every event on it begins with."""
+
+    name: str
+    writer: str
+    foreign: bool
+    source_prefix: str
+    key: str
+    partitions_production: int = 12
+    partitions_embedded: int = 6
+    retention: timedelta = timedelta(days=30)
+
+
+_ALL = (
+    Topic(PORTAL, "portals", True, "/portals/", "request id"),
+    Topic(REQUESTS, "intake", False, "/guichet/intake", "request id"),
+    Topic(AUTHORITIES, "authorities", True, "/authorities/", "request id"),
+    Topic(CATALOGUE, "holders", True, "/holders/", "dataset id; request id for deliveries and assessments"),
+    Topic(OPTOUTS, "persons", True, "/persons/", "person reference; request id for objections to one project"),
+    Topic(ENVIRONMENTS, "hosts", True, "/hosts/", "environment id; request id for workspaces, incidents and deletions"),
+    Topic(DECISIONS, "compliance", False, "/guichet/compliance", "request id"),
+    Topic(WORKSPACES, "provisioning", False, "/guichet/provisioning", "request id"),
+    Topic(CHECKPOINTS, "audit", False, "/guichet/", "log origin, or producer"),
+    Topic(DEAD_LETTERS, "all four services", False, "/guichet/", "key of the record set aside"),
+    Topic(CLOCK, "operator", False, "/guichet/operator", "the word clock", 1, 1),
+)
+
+TOPICS: Final[dict[str, Topic]] = {topic.name: topic for topic in _ALL}
+
+
+def source_belongs(topic: str, source: str) -> bool:
+    """Whether a party named `source` may write on `topic`.
+
+    A prefix that ends in a slash needs a name after it, any other is exact.
+    """
+    known = TOPICS.get(topic)
+    if known is None:
+        return False
+    if known.source_prefix.endswith("/"):
+        return len(source) > len(known.source_prefix) and source.startswith(known.source_prefix)
+    return source == known.source_prefix
