@@ -1,0 +1,141 @@
+"""The four services as processes: what each is told by its environment, and when it is ready."""
+
+import asyncio
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+import httpx
+
+from guichet.stack import databases, processes
+from guichet.stack.errors import StackError
+from guichet.stack.ports import free_ports, is_free
+from guichet.stack.state import SERVICES, Instance, Running, ServiceState, StackState
+
+PORTALS = ("portal-hdh", "portal-hdab-fr")
+POSTGRES_ENVIRONMENTS = "env-souverain,env-clinique,env-pmsi,env-transition"
+"""The demo environments that the postgres adapter serves; the others have no adapter and need a person."""
+
+
+def log_of(home: Path, name: str) -> Path:
+    """Where a service, or one of its processes, writes what it has to say."""
+    return home / "logs" / f"{name}.log"
+
+
+def portals_file(home: Path, state: StackState) -> Path:
+    """Writes what intake knows of portals: the SHA-256 of each one's token."""
+    file = home / "portals.json"
+    known = {name: hashlib.sha256(portal.token.encode()).hexdigest() for name, portal in state.portals.items()}
+    file.write_text(json.dumps(known), "ascii")
+    return file
+
+
+def environment(home: Path, state: StackState, name: str, port: int) -> dict[str, str]:
+    """The GUICHET_* variables of one process of a service; none of the caller's own are passed on."""
+    given = {key: value for key, value in os.environ.items() if not key.startswith("GUICHET_")}
+    given |= {
+        "GUICHET_HOME": str(home),
+        "GUICHET_KAFKA": state.kafka,
+        "GUICHET_DATABASE_URL": databases.url(state, name),
+        "GUICHET_HTTP_HOST": "127.0.0.1",
+        "GUICHET_HTTP_PORT": str(port),
+        "GUICHET_CLOCK": "sandbox" if state.sandbox else "system",
+        "PYTHONUNBUFFERED": "1",
+        # glibc keeps an arena for each thread otherwise, and never gives them back.
+        "MALLOC_ARENA_MAX": "2",
+    }
+    if name == "intake":
+        given["GUICHET_PORTALS_FILE"] = str(portals_file(home, state))
+    if name == "provisioning":
+        given["GUICHET_HOLDER_URL"] = databases.url(state, databases.HOLDER_READER, databases.HOLDER)
+        given["GUICHET_WORKSPACES_URL"] = state.workspaces_url
+        given["GUICHET_POSTGRES_ENVIRONMENTS"] = POSTGRES_ENVIRONMENTS
+    return given
+
+
+def process_name(service: ServiceState, name: str, number: int) -> str:
+    """`intake`, or `intake-2` where a service has several processes."""
+    return name if len(service.instances) == 1 else f"{name}-{number + 1}"
+
+
+def choose_instances(state: StackState) -> None:
+    """As many processes for each service as the stack has replicas; audit has one, because its tree has one head."""
+    for name in SERVICES:
+        service = state.services.setdefault(name, ServiceState())
+        wanted = 1 if name == "audit" else state.replicas
+        for _ in range(wanted - len(service.instances)):
+            service.instances.append(Instance(port=0))
+
+
+def start(home: Path, state: StackState, only: Collection[str] | None = None) -> list[str]:
+    """Starts every process of a service that does not run, or those of them named in `only`; returns their names."""
+    started = []
+    taken = {each.port for service in state.services.values() for each in service.instances}
+    for name, service in state.services.items():
+        for number, instance in enumerate(service.instances):
+            called = process_name(service, name, number)
+            if instance.running and instance.running.process(called).alive():
+                continue
+            if only is not None and called not in only:
+                continue
+            if not instance.port or not is_free(instance.port):
+                instance.port = free_ports(1, taken)[0]
+                taken.add(instance.port)
+            process = processes.spawn(
+                called,
+                [sys.executable, "-m", name],
+                home=home,
+                log=log_of(home, called),
+                environment=environment(home, state, name, instance.port),
+            )
+            instance.running = Running(pid=process.pid, started=process.started)
+            started.append(called)
+    return started
+
+
+def stop(state: StackState, seconds: float = 20.0) -> None:
+    """Ends all processes of all services at once; one that has not ended within `seconds` is killed."""
+    running = [
+        instance.running.process(name)
+        for name, service in state.services.items()
+        for instance in service.instances
+        if instance.running
+    ]
+    for process in running:
+        process.send(signal.SIGTERM)
+    deadline = time.monotonic() + seconds
+    for process in running:
+        process.stop(seconds=max(0.1, deadline - time.monotonic()))
+
+
+async def until_ready(home: Path, state: StackState, seconds: float = 60.0) -> None:
+    """Returns when every process answers /readyz with 200; raises StackError when one ended or took too long."""
+    deadline = time.monotonic() + seconds
+    async with httpx.AsyncClient(timeout=3) as client:
+        waiting = {
+            process_name(service, name, number): instance
+            for name, service in state.services.items()
+            for number, instance in enumerate(service.instances)
+        }
+        while waiting:
+            for called, instance in list(waiting.items()):
+                if await _ready(client, instance.url):
+                    del waiting[called]
+                elif not (instance.running and instance.running.process(called).alive()):
+                    log = log_of(home, called)
+                    raise StackError(f"{called} ended while starting: {processes.tail(log, 3)}", f"read {log}")
+            if waiting and time.monotonic() > deadline:
+                raise StackError(f"not ready within {seconds:.0f} s: {', '.join(waiting)}", "guichet logs SERVICE")
+            await asyncio.sleep(0.1)
+
+
+async def _ready(client: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await client.get(f"{url}/readyz")).status_code == 200
+    except httpx.HTTPError:
+        return False
