@@ -73,11 +73,14 @@ class Database:
         async with asyncio.timeout(TRANSACTION_SECONDS), self.connection() as connection, connection.transaction():
             yield connection
 
-    async def connect(self, **server_settings: str) -> Connection:
-        """A direct connection that the caller closes: for session locks, LISTEN, long work."""
+    async def connect(self, *, command_seconds: float | None = 10, **server_settings: str) -> Connection:
+        """A direct connection that the caller closes (`close_connection`): for session locks, LISTEN, long work.
+
+        `command_seconds` bounds each statement, None leaves that to the server.
+        """
         return await asyncpg.connect(
             self._url,
-            command_timeout=10,
+            command_timeout=command_seconds,
             timeout=5,
             target_session_attrs="read-write",
             server_settings=self._server_settings() | server_settings,

@@ -47,9 +47,14 @@ def configure_traces(
 
 
 @contextmanager
-def span(name: str, **attributes: str | int) -> Iterator[Span]:
-    """A span around a transaction that nothing consumed caused: a request, a timer, a loop."""
-    with _tracer.start_as_current_span(name, attributes=attributes, record_exception=False) as current:
+def span(name: str, *, parent: str | None = None, **attributes: str | int) -> Iterator[Span]:
+    """A span around a transaction that nothing consumed caused: a request, a timer, a loop.
+
+    `parent` is a traceparent; a malformed one is passed over.
+    """
+    context = read_traceparent(parent) if parent else None
+    above = trace.set_span_in_context(NonRecordingSpan(context)) if context else None
+    with _tracer.start_as_current_span(name, above, attributes=attributes, record_exception=False) as current:
         yield current
 
 
