@@ -208,7 +208,7 @@ async def test_a_handler_and_a_timer_of_one_subject_never_deadlock(
             locked.set()
             await firing.wait()
             await connection.execute(
-                "UPDATE chassis.timers SET due_at = now() + interval '1 day' WHERE subject = 'one' AND kind = 'deadline'"
+                "UPDATE chassis.timers SET due_at = now() + interval '1 day' WHERE subject = 'one'"
             )
         await eventually(fired)
     assert await standing(database) == {"one"}
