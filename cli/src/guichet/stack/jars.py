@@ -46,6 +46,13 @@ def _sound(path: Path, digest: str) -> bool:
     return path.is_file() and _digest(path) == digest
 
 
+def condition(folder: Path) -> tuple[int, int]:
+    """How many jars are missing from a folder, and how many are not what they should be."""
+    wanted = expected()
+    there = {name: digest for name, digest in wanted.items() if (folder / name).is_file()}
+    return len(wanted) - len(there), sum(not _sound(folder / name, digest) for name, digest in there.items())
+
+
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)

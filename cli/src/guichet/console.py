@@ -1,0 +1,57 @@
+"""How the command speaks: results on standard output, progress and errors on standard error, JSON when asked."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@cache
+def out() -> "Console":
+    """Where results for people go."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+@cache
+def err() -> "Console":
+    """Where progress and errors go."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def show_json(value: object, *, compact: bool = False) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=None if compact else 2) + "\n")
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """One line on standard output, as it is."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def fail(problem: str, remedy: str | None = None) -> None:
+    """An error on standard error: what is wrong, and what to do."""
+    sys.stderr.write(f"guichet: {problem}\n" + (f"  → {remedy}\n" if remedy else ""))
+    sys.stderr.flush()
+
+
+@contextmanager
+def progress(quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Gives a function that shows what is being done: a spinner for people, a line each where nobody watches."""
+    if quiet:
+        yield lambda _: None
+    elif sys.stderr.isatty():
+        with err().status("…") as status:
+            yield lambda text: status.update(f"{text} …")
+    else:
+        yield lambda text: print(f"{text} …", file=sys.stderr, flush=True)  # noqa: T201
