@@ -16,7 +16,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
-from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, Tracer
+from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags, Tracer
+
+from chassis.errors import code_of
 
 MOST_LINKS = 128
 
@@ -54,8 +56,9 @@ def span(name: str, *, parent: str | None = None, **attributes: str | int) -> It
     """
     context = read_traceparent(parent) if parent else None
     above = trace.set_span_in_context(NonRecordingSpan(context)) if context else None
-    with _tracer.start_as_current_span(name, above, attributes=attributes, record_exception=False) as current:
-        yield current
+    started = _tracer.start_span(name, above, attributes=attributes)
+    with _current(started):
+        yield started
 
 
 @contextmanager
@@ -81,14 +84,24 @@ def batch_span(name: str, events: Iterable[tuple[str, str | None]], **attributes
     parents |= {event_id: write_traceparent(each.get_span_context()) for event_id, each in own.items()}
     token = _parents.set(parents)
     try:
-        with _tracer.start_as_current_span(
-            name, kind=SpanKind.CONSUMER, links=links, attributes=attributes, record_exception=False
-        ) as current:
-            yield current
+        started = _tracer.start_span(name, kind=SpanKind.CONSUMER, links=links, attributes=attributes)
+        with _current(started):
+            yield started
     finally:
         _parents.reset(token)
         for each in own.values():
             each.end()
+
+
+@contextmanager
+def _current(started: Span) -> Iterator[None]:
+    """The SDK's own way would keep the text of an exception, in an event and in the status."""
+    with trace.use_span(started, end_on_exit=True, record_exception=False, set_status_on_exception=False):
+        try:
+            yield
+        except BaseException as error:
+            started.set_status(StatusCode.ERROR, code_of(error))
+            raise
 
 
 def current_traceparent(cause: str | None = None) -> str | None:
