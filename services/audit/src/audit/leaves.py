@@ -111,15 +111,24 @@ def _opt(value: bytes | None) -> bytes:
     return _NULL if value is None else _I32.pack(len(value)) + value
 
 
+@lru_cache(maxsize=1024)
+def _name_bytes(name: str) -> bytes:
+    encoded = name.encode()
+    return _U32.pack(len(encoded)) + encoded
+
+
 def encode_record(record: Record) -> bytes:
     """The kind-1 encoding of a record, whatever its length; raises NotALeaf for a place Kafka cannot have."""
     parts = [_MAGIC, b"\x01", _place(record), _opt(record.key), _U32.pack(len(record.headers))]
+    add, length = parts.append, _I32.pack
     for name, value in record.headers:
-        encoded = name.encode()
-        parts.append(_U32.pack(len(encoded)))
-        parts.append(encoded)
-        parts.append(_opt(value))
-    parts.append(_opt(record.value))
+        add(_name_bytes(name))
+        if value is None:
+            add(_NULL)
+        else:
+            add(length(len(value)))
+            add(value)
+    add(_opt(record.value))
     return b"".join(parts)
 
 

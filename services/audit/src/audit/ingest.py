@@ -1,0 +1,265 @@
+"""The one writer: reads every topic as raw bytes and appends what was read, each batch in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from audit import storage
+from audit.growth import Growth, Log, growth_of, open_growth
+from audit.leaves import Record
+from audit.resume import Inconsistent, check_last_leaves, read_edge
+from audit.tiles import Edge
+from chassis.database import Database
+from chassis.ends import Ends, Span
+from chassis.logs import logger
+from chassis.metrics import Metrics
+from chassis.supervision import wait_until
+from contracts.topics import TOPICS
+
+BATCH_RECORDS = 5_000
+BATCH_SECONDS = 0.2
+LINGER_SECONDS = 0.05
+"""How long a small batch waits for more: a commit costs the same for one record as for a hundred."""
+LOOK_SECONDS = 5.0
+"""How often the logs of the broker are looked at: partitions that were not there, records that are no longer there."""
+UNKNOWN = -1
+
+log = logger(component="ingest")
+Batch = dict[TopicPartition, list[ConsumerRecord]]
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Why a partition is not read on until a person decides; offsets [since, until) are what it is about."""
+
+    code: str
+    since: int
+    until: int
+
+
+class Ingest:
+    """What the writer follows, how far, and where it halted.
+
+    It is fenced by the database alone: there is no consumer group, and Kafka stores no offset of ours.
+    """
+
+    def __init__(
+        self, database: Database, kafka: Sequence[str], name: str, metrics: Metrics, topics: Iterable[str] = TOPICS
+    ) -> None:
+        self._database = database
+        self._kafka = list(kafka)
+        self._name = name
+        self._metrics = metrics
+        self._topics = tuple(topics)
+        self._ends = Ends(self._kafka, self._topics)
+        self._followed: dict[TopicPartition, tuple[Log, Edge]] = {}
+        self._spans: dict[TopicPartition, Span] = {}
+        self._looked = 0.0
+        self.halted: dict[TopicPartition, Halt] = {}
+        self.following = False
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """One life: memory is filled from the database, then records are appended until `stopping` is set.
+
+        Raises whatever goes wrong, for the supervisor to wait or give up: nothing in memory outlives an error, so a
+        commit whose outcome is unknown is settled by reading it. `storage.Fenced` when another writer is ahead.
+        """
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._kafka,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=4 << 20,
+            request_timeout_ms=15_000,
+        )
+        try:
+            await self._load()
+            async with asyncio.timeout(15):
+                await consumer.start()
+            while not stopping.is_set():
+                await self._round(consumer, stopping)
+        finally:
+            self.following = False
+            # Stopping may hang while the broker is away, and may raise a cancellation of its own.
+            with suppress(KafkaError, OSError, TimeoutError, asyncio.CancelledError):
+                async with asyncio.timeout(5):
+                    await consumer.stop()
+            await self._ends.close()
+
+    async def lag(self) -> Mapping[str, int]:
+        """Records on each topic that are not in the trail; -1 for a topic that nobody can tell about."""
+        behind: dict[str, int] = {}
+        for topic, spans in (await self._ends.ask()).items():
+            if spans is None or not self.following:
+                behind[topic] = UNKNOWN
+                continue
+            behind[topic] = 0
+            for part, (first, end) in spans.items():
+                followed = self._followed.get(TopicPartition(topic, part))
+                behind[topic] += max(0, end - (followed[0].next_offset if followed else first))
+        return behind
+
+    async def _load(self) -> None:
+        async with self._database.connection() as connection:
+            logs = await storage.read_logs(connection)
+            self._followed.clear()
+            self.halted.clear()
+            self._looked = 0.0
+            for each in logs:
+                partition = TopicPartition(each.topic, each.part)
+                try:
+                    edge = await read_edge(connection, each)
+                    await check_last_leaves(connection, each)
+                except Inconsistent as error:
+                    self._halt(partition, Halt(error.code, each.next_offset, each.next_offset), each.origin)
+                else:
+                    self._followed[partition] = each, edge
+
+    async def _round(self, consumer: AIOKafkaConsumer, stopping: asyncio.Event) -> None:
+        if time.monotonic() - self._looked > LOOK_SECONDS:
+            await self._look(consumer)
+        if not consumer.assignment():
+            await wait_until(stopping, BATCH_SECONDS)
+            return
+        try:
+            batch = await _poll(consumer)
+        except OffsetOutOfRangeError:
+            self._looked = 0.0  # The next look says which partition, and which offsets.
+            self._seek(consumer)
+            await wait_until(stopping, BATCH_SECONDS)
+        except UnicodeDecodeError:
+            await self._halt_unreadable(consumer)
+        else:
+            if batch:
+                await self._append(consumer, batch)
+
+    async def _look(self, consumer: AIOKafkaConsumer) -> None:
+        """Opens logs for new partitions, halts those that lost records, and reads all others on."""
+        asked = await self._ends.ask()
+        if all(spans is None for spans in asked.values()):
+            raise KafkaUnreachable
+        self._spans = {
+            TopicPartition(topic, part): span for topic, spans in asked.items() for part, span in (spans or {}).items()
+        }
+        new = sorted(partition for partition in self._spans if partition not in self._followed.keys() | self.halted)
+        if new:
+            await self._open(new)
+        for partition, (each, _) in list(self._followed.items()):
+            first, end = self._spans.get(partition, (each.next_offset, each.next_offset))
+            if first > each.next_offset:
+                self._metrics.records_lost.add(partition.topic, first - each.next_offset)
+                self._halt(partition, Halt("records-lost", each.next_offset, first), each.origin)
+            elif end < each.next_offset:
+                self._halt(partition, Halt("log-shorter", end, each.next_offset), each.origin)
+        readable = self._readable()
+        if readable != consumer.assignment():
+            consumer.assign(list(readable))
+            self._seek(consumer)
+        self._looked = time.monotonic()
+        self.following = True
+
+    async def _open(self, partitions: Sequence[TopicPartition]) -> None:
+        """Logs for partitions seen for the first time, from the oldest record on, each with its first leaf."""
+        async with self._database.transaction() as connection:
+            growths = []
+            for partition in partitions:
+                first, _ = self._spans[partition]
+                opened = await storage.open_log(connection, self._name, partition.topic, partition.partition, first)
+                growths.append(open_growth(opened))
+            await storage.append(connection, growths)
+        self._remember(growths)
+        log.info("logs_opened", logs=len(growths))
+
+    async def _append(self, consumer: AIOKafkaConsumer, batch: Batch) -> None:
+        growths = [
+            growth_of(
+                *self._followed[partition],
+                [_record(record) for record in records],
+                consumer.highwater(partition) or records[-1].offset + 1,
+                self._spans[partition][0],
+            )
+            for partition, records in batch.items()
+        ]
+        began = time.monotonic()
+        async with self._database.transaction() as connection:
+            await storage.append(connection, growths)
+        self._metrics.batch_seconds.observe(time.monotonic() - began)
+        self._metrics.batch_records.observe(sum(len(growth.rows) for growth in growths))
+        for growth in growths:
+            self._metrics.processed.add(growth.log.topic, len(growth.rows))
+        self._remember(growths)
+
+    def _remember(self, growths: Sequence[Growth]) -> None:
+        for growth in growths:
+            self._followed[TopicPartition(growth.log.topic, growth.log.part)] = growth.grown, growth.edge
+
+    def _readable(self) -> set[TopicPartition]:
+        return {partition for partition in self._followed if partition not in self.halted and partition in self._spans}
+
+    def _seek(self, consumer: AIOKafkaConsumer) -> None:
+        """Back to where the trail ends: after an error the consumer's own positions may have passed unread records."""
+        for partition in consumer.assignment():
+            consumer.seek(partition, self._followed[partition][0].next_offset)
+
+    def _halt(self, partition: TopicPartition, halt: Halt, origin: str) -> None:
+        if partition not in self.halted:
+            self.halted[partition] = halt
+            log.error("partition_halted", log=origin, code=halt.code, since=halt.since, until=halt.until)
+
+    async def _halt_unreadable(self, consumer: AIOKafkaConsumer) -> None:
+        """Finds the partitions whose next records no consumer can read: a header name that is not UTF-8 has no leaf."""
+        self._looked = 0.0
+        for partition in self._readable():
+            each, _ = self._followed[partition]
+            if self._spans[partition][1] <= each.next_offset and consumer.highwater(partition) == each.next_offset:
+                continue
+            consumer.assign([partition])
+            consumer.seek(partition, each.next_offset)
+            try:
+                await consumer.getmany(partition, timeout_ms=1000)
+            except UnicodeDecodeError:
+                self._halt(partition, Halt("header-name-not-utf8", each.next_offset, each.next_offset + 1), each.origin)
+        consumer.assign([])
+
+
+class KafkaUnreachable(OSError):
+    """The broker answered no question about any topic."""
+
+
+async def _poll(consumer: AIOKafkaConsumer) -> Batch:
+    """What has arrived, waited for briefly; a small batch waits a little for more."""
+    batch: Batch = {}
+    deadline = time.monotonic() + BATCH_SECONDS
+    wanted, wait = BATCH_RECORDS, BATCH_SECONDS
+    while wanted > 0 and wait > 0:
+        polled = await consumer.getmany(timeout_ms=int(wait * 1000), max_records=wanted)
+        if not polled:
+            break
+        if not batch:
+            deadline = time.monotonic() + LINGER_SECONDS
+        for partition, records in polled.items():
+            batch.setdefault(partition, []).extend(records)
+            wanted -= len(records)
+        wait = deadline - time.monotonic()
+    return batch
+
+
+def _record(record: ConsumerRecord) -> Record:
+    return Record(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp_type,
+        record.timestamp,
+        record.key,
+        record.headers,
+        record.value,
+    )

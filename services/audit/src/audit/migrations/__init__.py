@@ -1,0 +1,1 @@
+"""The tables of the trail, as numbered SQL files."""

@@ -1,0 +1,64 @@
+"""Which numbers a producer gave to the records of one log, and which of them are not there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from audit.leaves import Record
+
+_COUNT = re.compile(rb"[1-9][0-9]{0,14}", re.ASCII)
+LONGEST_LIST = 1_000
+"""Holes remembered for one producer and epoch."""
+
+
+class Numbering:
+    """The numbers of one log: gapless from 1 for each producer and epoch; memory grows with producers, not records."""
+
+    def __init__(self) -> None:
+        self._highest: dict[tuple[bytes, int], int] = {}
+        self._holes: dict[tuple[bytes, int], set[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._highest)
+
+    def add(self, record: Record) -> None:
+        """Takes note of a record's number; a record without number, epoch or producer has none."""
+        said = {name: value for name, value in record.headers if name.startswith("ce_producer")}
+        producer = said.get("ce_producer")
+        epoch, number = _count(said.get("ce_producerepoch")), _count(said.get("ce_producersequence"))
+        if not producer or epoch is None or number is None:
+            return
+        highest = self._highest.get((producer, epoch), 0)
+        if number > highest:
+            self._highest[producer, epoch] = number
+            if number > highest + 1:
+                holes = self._holes.setdefault((producer, epoch), set())
+                room = LONGEST_LIST - len(holes)
+                holes.update(range(highest + 1, min(number, highest + 1 + room)))
+        elif holes := self._holes.get((producer, epoch), set()):
+            holes.discard(number)
+
+    def missing(self) -> Iterator[tuple[int, int, int]]:
+        """Each run of numbers that never came, as (epoch, first, last)."""
+        for (_, epoch), holes in sorted(self._holes.items()):
+            for first, last in runs(sorted(holes)):
+                yield epoch, first, last
+
+
+def runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
+    """Rising numbers as runs (first, last) without a hole."""
+    first = last = None
+    for number in numbers:
+        if last is not None and number == last + 1:
+            last = number
+            continue
+        if first is not None and last is not None:
+            yield first, last
+        first = last = number
+    if first is not None and last is not None:
+        yield first, last
+
+
+def _count(value: bytes | None) -> int | None:
+    return int(value) if value is not None and _COUNT.fullmatch(value) else None

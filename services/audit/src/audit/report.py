@@ -1,0 +1,66 @@
+"""What a verification found: counts, and each failure by level, log and index, never by content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Level = Literal["L2", "L6"]
+"""L2: leaves, blobs, tiles, heads and batches hold together. L6: nothing is missing that its producer numbered."""
+
+KEPT = 1_000
+"""Failures named one by one; further ones are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One thing that does not hold. `reason` is a kebab-case code, perhaps with a rule or numbers after it."""
+
+    level: Level
+    log: str | None
+    index: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        place = self.log or "the trail"
+        return f"{self.level} {place}{'' if self.index is None else f' leaf {self.index}'}: {self.reason}"
+
+
+@dataclass(slots=True)
+class Report:
+    """The outcome of a verification."""
+
+    logs: int = 0
+    leaves: int = 0
+    blobs: int = 0
+    tiles: int = 0
+    batches: int = 0
+    sequences: int = 0
+    repeats: int = 0
+    producers: int = 0
+    failure_count: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything asked is true."""
+        return self.failure_count == 0
+
+    def fail(self, level: Level, log: str | None, index: int | None, reason: str) -> None:
+        """Adds a failure."""
+        self.failure_count += 1
+        if len(self.failures) < KEPT:
+            self.failures.append(Failure(level, log, index, reason))
+
+    def body(self) -> dict[str, object]:
+        """The report for machines."""
+        counted = ("logs", "leaves", "blobs", "tiles", "batches", "sequences", "repeats", "producers")
+        return {
+            "holds": self.holds,
+            **{name: getattr(self, name) for name in counted},
+            "failure_count": self.failure_count,
+            "failures": [
+                {"level": each.level, "log": each.log, "index": each.index, "reason": each.reason}
+                for each in self.failures
+            ],
+        }

@@ -1,0 +1,110 @@
+"""What can be asked about the trail over HTTP: logs, hash tiles, stories and events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from audit import reading
+from audit.growth import LONGEST_COLUMN
+from audit.stories import event_body, read_recorded, read_story
+from audit.tiles import WIDTH, parse_index_path
+from audit.tree import SIZE_LIMIT
+from chassis.runtime import Runtime
+from chassis.server import problem
+
+_TILE = re.compile(r"(?P<path>[x0-9/]+?)(?:\.p/(?P<width>[1-9][0-9]{0,2}))?", re.ASCII)
+_LEVEL = re.compile(r"0|[1-9][0-9]?", re.ASCII)
+
+
+def routes(runtime: Runtime) -> Sequence[BaseRoute]:
+    """The routes of the audit service. Proofs have none yet: a proof is against a signed size, never against the head.
+
+    Entries are not served as tiles either: hashes are for any auditor, the bytes they stand for are not.
+    """
+
+    async def logs(_: Request) -> Response:
+        async with runtime.database.connection() as connection:
+            heads = await reading.read_heads(connection)
+        return _json({"signed": False, "logs": [_log_body(head) for head in heads]})
+
+    async def story(request: Request) -> Response:
+        if not _askable(request):
+            return problem(404, "Nothing is recorded about this id", code="unknown-id")
+        async with runtime.database.connection() as connection:
+            found = await read_story(connection, request.path_params["id"])
+        if not found.events:
+            return problem(404, "Nothing is recorded about this id", code="unknown-id")
+        events = [event_body(event) for event in found.events]
+        return _json({"request_id": found.request_id, "subjects": found.subjects, "events": events})
+
+    async def event(request: Request) -> Response:
+        if not _askable(request):
+            return problem(404, "No event of this id is recorded", code="unknown-event")
+        async with runtime.database.connection() as connection:
+            found = await read_recorded(connection, request.path_params["id"])
+        if not found:
+            return problem(404, "No event of this id is recorded", code="unknown-event")
+        return _json({"events": [event_body(each) for each in found]})
+
+    async def tile(request: Request) -> Response:
+        level = request.path_params["level"]
+        try:
+            number, width = _tile_address(request.path_params["number"])
+        except ValueError:
+            number = -1
+        if number < 0 or not _LEVEL.fullmatch(level):
+            return problem(400, "Not the address of a tile", code="tile-address")
+        async with runtime.database.connection() as connection:
+            hashes = await reading.read_tile(connection, request.path_params["origin"], int(level), number)
+        if hashes is None or len(hashes) < 32 * width:
+            return problem(404, "No such tile yet", code="unknown-tile")
+        return Response(
+            hashes[: 32 * width],
+            media_type="application/octet-stream",
+            headers={"Cache-Control": "public, max-age=31536000, immutable"},
+        )
+
+    return [
+        Route("/logs", logs),
+        Route("/stories/{id}", story),
+        Route("/events/{id}", event),
+        Route("/{origin:path}/tile/{level}/{number:path}", tile),
+    ]
+
+
+def _tile_address(text: str) -> tuple[int, int]:
+    """Number and width of a tile, 256 unless the address ends in `.p/W`; raises ValueError."""
+    asked = _TILE.fullmatch(text)
+    if not asked:
+        raise ValueError("tile path")
+    number, width = parse_index_path(asked["path"]), int(asked["width"] or WIDTH)
+    if number > SIZE_LIMIT or width > WIDTH or (asked["width"] and width == WIDTH):
+        raise ValueError("tile path")
+    return number, width
+
+
+def _askable(request: Request) -> bool:
+    asked = request.path_params["id"]
+    return "\x00" not in asked and len(asked) <= LONGEST_COLUMN
+
+
+def _log_body(head: reading.Head) -> dict[str, object]:
+    return {
+        "origin": head.origin,
+        "topic": head.topic,
+        "partition": head.part,
+        "epoch": head.epoch,
+        "state": head.state,
+        "size": head.size,
+        "root": head.root.hex(),
+    }
+
+
+def _json(body: object) -> Response:
+    return Response(orjson.dumps(body), media_type="application/json")

@@ -1,0 +1,12 @@
+"""What the audit service is told from outside."""
+
+from pydantic import Field
+
+from chassis.settings import Settings
+
+
+class AuditSettings(Settings):
+    """Settings of every service, and the name this installation signs its logs with."""
+
+    audit_name: str = Field(default="guichet.example/audit", pattern=r"^[a-z0-9][a-z0-9.-]*(/[a-z0-9._-]+)*$")
+    """First part of every origin; never changed once a log exists."""

@@ -1,0 +1,184 @@
+"""The live trail checked from its bytes up: leaves, blobs, tiles, heads, batches, then what producers numbered."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from audit import inspection
+from audit.completeness import check_sequences
+from audit.growth import NO_OFFSET, columns_of
+from audit.inspection import StoredBatch, StoredLeaf, StoredLog
+from audit.leaves import Claim, FirstLeaf, NotALeaf, Record, parse, parse_blob
+from audit.producers import Numbering
+from audit.report import Report
+from audit.tiles import WIDTH, Edge, all_tiles
+from audit.tree import leaf_hash
+from contracts.topics import TOPICS
+
+if TYPE_CHECKING:
+    from chassis.database import Connection
+
+Progress = Callable[[int], None]
+"""Told how many leaves were checked since it was last told."""
+
+
+async def verify_live(connection: Connection, progress: Progress | None = None) -> Report:
+    """Checks a whole trail as it stood at one moment, in memory that does not grow with it.
+
+    `connection` is a direct one to the audit database or a copy of it, outside any transaction and without a statement
+    time limit; nothing is written. What this cannot say: whether the whole was rewritten consistently, which only an
+    older checkpoint shows.
+    """
+    report = Report()
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        for log in await inspection.read_stored_logs(connection):
+            report.logs += 1
+            await _LogCheck(connection, log, report, progress or (lambda _: None)).run()
+        if not report.logs:
+            report.fail("L2", None, None, "no-log-recorded")
+        elif await inspection.count_leaves(connection) != report.leaves:
+            report.fail("L2", None, None, "leaves-of-no-log")
+        await check_sequences(connection, report)
+    return report
+
+
+class _LogCheck:
+    """One log, leaf by leaf."""
+
+    def __init__(self, connection: Connection, log: StoredLog, report: Report, progress: Progress) -> None:
+        self._connection, self._log, self._report, self._progress = connection, log, report, progress
+        self._edge = Edge()
+        self._next_offset = 0
+        self._numbering = Numbering()
+        self._numbered = log.topic not in TOPICS or not TOPICS[log.topic].foreign
+
+    def _fail(self, index: int | None, reason: str) -> None:
+        self._report.fail("L2", self._log.origin, index, reason)
+
+    async def run(self) -> None:
+        batches = _Batches(inspection.stream_batches(self._connection, self._log.log_id), self._fail)
+        index = 0
+        async for page in inspection.stream_leaves(self._connection, self._log.log_id):
+            hashes = []
+            for stored in page:
+                if stored.leaf_index != index:
+                    self._fail(index, f"leaves-missing: {index} to {stored.leaf_index - 1}")
+                index = stored.leaf_index + 1
+                hashes.append(leaf_hash(stored.leaf))
+                if hashes[-1] != stored.leaf_hash:
+                    self._fail(stored.leaf_index, "leaf-differs-from-its-hash")
+                self._check_leaf(stored)
+                await batches.check(stored)
+            await self._grow(hashes)
+            self._report.leaves += len(page)
+            self._progress(len(page))
+        await batches.end(index, self._log.next_offset)
+        self._report.batches += batches.count
+        await self._end()
+
+    def _check_leaf(self, stored: StoredLeaf) -> None:
+        try:
+            leaf = parse(stored.leaf)
+            if isinstance(leaf, Claim):
+                self._report.blobs += 1
+                if stored.blob is None:
+                    return self._fail(stored.leaf_index, "blob-missing")
+                leaf = parse_blob(leaf, stored.blob)
+        except NotALeaf as error:
+            return self._fail(stored.leaf_index, f"not-a-leaf: {error}")
+        if isinstance(leaf, FirstLeaf) != (stored.leaf_index == 0):
+            return self._fail(stored.leaf_index, "first-leaf-out-of-place")
+        if isinstance(leaf, FirstLeaf):
+            return self._check_first(leaf, stored)
+        return self._check_record(leaf, stored)
+
+    def _check_first(self, leaf: FirstLeaf, stored: StoredLeaf) -> None:
+        self._next_offset = leaf.first_offset
+        if leaf.origin != self._log.origin:
+            self._fail(0, "first-leaf-of-another-log")
+        if stored.kafka_offset != NO_OFFSET or any(column is not None for column in stored.columns):
+            self._fail(0, "columns-differ-from-leaf")
+
+    def _check_record(self, record: Record, stored: StoredLeaf) -> None:
+        if (record.topic, record.partition) != (self._log.topic, self._log.part):
+            self._fail(stored.leaf_index, "record-of-another-log")
+        if record.offset < self._next_offset:
+            self._fail(stored.leaf_index, "offset-does-not-rise")
+        self._next_offset = record.offset + 1
+        if stored.kafka_offset != record.offset or stored.columns != columns_of(record):
+            self._fail(stored.leaf_index, "columns-differ-from-leaf")
+        if self._numbered:
+            self._numbering.add(record)
+
+    async def _grow(self, hashes: list[bytes]) -> None:
+        """Appends hashes and compares every tile that they touch with the stored one, hash by hash."""
+        self._edge, touched = self._edge.extend(hashes)
+        stored = await inspection.read_tiles(self._connection, self._log.log_id, touched)
+        for tile in touched:
+            found = stored.get((tile.level, tile.number), b"")
+            if found[: len(tile.hashes)] == tile.hashes:
+                continue
+            for at in range(tile.width):
+                if found[32 * at : 32 * (at + 1)] != tile.hashes[32 * at : 32 * (at + 1)]:
+                    index = (tile.number * WIDTH + at) * WIDTH**tile.level
+                    self._fail(index, "leaf-differs-from-its-tile" if tile.level == 0 else "tile-differs")
+
+    async def _end(self) -> None:
+        if (self._edge.size, self._edge.root()) != (self._log.size, self._log.root):
+            self._fail(None, "head-differs" if self._edge.size == self._log.size else "size-differs")
+        expected = sum(1 for _ in all_tiles(self._log.size))
+        hashes = sum(width for _, _, width in all_tiles(self._log.size))
+        if await inspection.count_tiles(self._connection, self._log.log_id) != (expected, hashes):
+            self._fail(None, "tiles-of-another-size")
+        self._report.tiles += expected
+        self._report.producers += len(self._numbering)
+        for epoch, first, last in self._numbering.missing():
+            self._report.fail("L6", self._log.origin, None, f"producer-numbers-missing: {epoch}/{first} to {last}")
+
+
+class _Window(NamedTuple):
+    """Where the current batch ends."""
+
+    end_index: int
+    offset_from: int
+    offset_to: int
+
+
+class _Batches:
+    """The batches of a log, walked beside its leaves."""
+
+    def __init__(self, batches: AsyncIterator[StoredBatch], fail: Callable[[int | None, str], None]) -> None:
+        self._batches, self._fail = batches, fail
+        self._window: _Window | None = None
+        self.count = 0
+
+    async def check(self, stored: StoredLeaf) -> None:
+        """A leaf stands in the batch that has its index, within the batch's offsets."""
+        while self._window is None or stored.leaf_index >= self._window.end_index:
+            if not await self._advance():
+                return self._fail(stored.leaf_index, "leaf-of-no-batch")
+        window = self._window
+        if stored.kafka_offset != NO_OFFSET and not window.offset_from <= stored.kafka_offset < window.offset_to:
+            return self._fail(stored.leaf_index, "offset-outside-its-batch")
+        return None
+
+    async def end(self, size: int, next_offset: int | None) -> None:
+        """After the last leaf there is no further batch, and reading goes on where the last one ended."""
+        while await self._advance():
+            pass
+        if self._window and self._window.end_index != size:
+            self._fail(size, "batch-without-leaves")
+        if self._window and next_offset is not None and self._window.offset_to != next_offset:
+            self._fail(None, "source-differs-from-last-batch")
+
+    async def _advance(self) -> bool:
+        batch = await anext(self._batches, None)
+        if batch is None:
+            return False
+        before = self._window
+        if before and (batch.first_index, batch.offset_from) != (before.end_index, before.offset_to):
+            self._fail(batch.first_index, "batches-do-not-join")
+        self._window = _Window(batch.first_index + batch.n, batch.offset_from, batch.offset_to)
+        self.count += 1
+        return True

@@ -1,0 +1,117 @@
+"""A trail of its own for each test: an empty database with the tables, and topics nobody else writes to."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from audit.ingest import Ingest
+from audit.report import Report
+from audit.verification import verify_live
+from chassis.database import Database
+from chassis.metrics import Metrics
+from guichet.stack.kafka import create_topics
+from guichet.stack.postgres import Postgres
+
+Header = tuple[str, bytes | None]
+NAME = "guichet.example/audit"
+
+
+async def until(fact: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+    """Waits for a fact, however long within the deadline."""
+    deadline = time.monotonic() + seconds
+    while not await fact():
+        assert time.monotonic() < deadline, "waited too long"
+        await asyncio.sleep(0.05)
+
+
+@dataclass
+class Trail:
+    """One topic, one database, and a writer between them when it is asked for."""
+
+    kafka: str
+    url: str
+    postgres: Postgres
+    database: Database
+    topics: tuple[str, ...]
+    producer: AIOKafkaProducer
+    sent: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def topic(self) -> str:
+        return self.topics[0]
+
+    async def send(
+        self, value: bytes | None, headers: Sequence[Header] = (), key: bytes | None = b"k", partition: int = 0
+    ) -> int:
+        placed = await self.producer.send_and_wait(
+            self.topic, value, key=key, headers=list(headers), partition=partition
+        )
+        return int(placed.offset)
+
+    def writer(self, database: Database | None = None) -> Ingest:
+        return Ingest(database or self.database, [self.kafka], NAME, Metrics(), self.topics)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Ingest]:
+        """A writer at work; what it raised is raised on leaving."""
+        writer, stopping = self.writer(), asyncio.Event()
+        task = asyncio.create_task(writer.run(stopping))
+        try:
+            yield writer
+        finally:
+            stopping.set()
+            await task
+
+    async def caught_up(self, writer: Ingest) -> None:
+        async def fact() -> bool:
+            return writer.following and not any((await writer.lag()).values())
+
+        await until(fact)
+
+    async def record(self) -> None:
+        """Everything sent so far is in the trail afterwards."""
+        async with self.writing() as writer:
+            await self.caught_up(writer)
+
+    async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        async with self.database.connection() as connection:
+            return await connection.fetch(query, *arguments)
+
+    async def leaves(self, part: int = 0) -> list[bytes]:
+        rows = await self.fetch(
+            "SELECT leaf FROM audit.entry JOIN audit.log USING (log_id) WHERE part = $1 ORDER BY leaf_index", part
+        )
+        return [row["leaf"] for row in rows]
+
+    async def verify(self) -> Report:
+        return await verify(self.url)
+
+
+async def verify(url: str) -> Report:
+    connection = await asyncpg.connect(url)
+    try:
+        return await verify_live(connection)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def trail(kafka: str, postgres: Postgres) -> AsyncIterator[Trail]:
+    topic = f"trail.{secrets.token_hex(4)}"
+    await create_topics(kafka, {topic: 2})
+    url = await postgres.create_database()
+    database = Database(url, service="audit")
+    await database.open()
+    await database.migrate("audit.migrations")
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", max_request_size=4 << 20)
+    await producer.start()
+    yield Trail(kafka, url, postgres, database, (topic,), producer)
+    await producer.stop()
+    await database.close()
