@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
@@ -57,6 +58,7 @@ _TRACE_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0
 _TIME = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,12}))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
 ).fullmatch
+_USUAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?Z").fullmatch
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]").search
 
 _REQUIRED = ("id", "type", "source", "subject", "time")
@@ -155,9 +157,10 @@ def read_attributes(
         raise Unreadable("invalid-id", prefix + "id is not the text of a UUID")
     if content_type is not None and content_type != JSON and not is_json(content_type):
         raise Unreadable("unsupported-content-type", "the data are not JSON")
-    for name, text in attributes.items():
-        if not text.isprintable() and _CONTROL(text) is not None:
-            raise Unreadable("invalid-header", name + " has control characters")
+    if not "".join(attributes.values()).isprintable():
+        for name, text in attributes.items():
+            if _CONTROL(text) is not None:
+                raise Unreadable("invalid-header", name + " has control characters")
     return Envelope(
         id_.lower(),
         type_,
@@ -180,6 +183,11 @@ def read_attributes(
 def read_time(text: str, name: str = "time") -> datetime:
     """An RFC 3339 instant as an aware datetime in UTC, cut to microseconds; Unreadable when it is none or outside
     2000-2199."""
+    if _USUAL_TIME(text) is not None:
+        with suppress(ValueError):
+            instant = datetime.fromisoformat(text)
+            if FIRST_YEAR <= instant.year <= LAST_YEAR:
+                return instant
     found = _TIME(text)
     if found is None:
         raise Unreadable("invalid-time", name + " is not an RFC 3339 instant")

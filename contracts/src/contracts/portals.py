@@ -2,12 +2,20 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, GetJsonSchemaHandler, JsonValue
+from pydantic_core import CoreSchema
 
 from contracts import topics
-from contracts.dossier import Document, Person
+from contracts.dossier import Document, Dossier, Person
 from contracts.facts import OPTIONAL, Fact
 from contracts.vocabulary import Count, Months, Reference
+
+
+class _PublishedDossier:
+    """Writers owe a dossier in its closed published shape, although readers take any object."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, object]:
+        return handler(Dossier.__pydantic_core_schema__ if handler.mode == "serialization" else core)
 
 
 class RequestSubmitted(Fact):
@@ -19,7 +27,7 @@ class RequestSubmitted(Fact):
     event_type = "guichet.request.submitted.v1"
     topic = topics.PORTAL
 
-    dossier: dict[str, JsonValue]
+    dossier: Annotated[dict[str, JsonValue], _PublishedDossier()]
 
 
 class RequestCompleted(Fact):

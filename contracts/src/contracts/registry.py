@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import re
-from inspect import isabstract
 from types import ModuleType
 
 from pydantic import ValidationError
@@ -13,6 +13,7 @@ from contracts.envelope import MAX_BYTES, Envelope, Unreadable
 from contracts.facts import Fact
 from contracts.strictjson import loads
 from contracts.topics import source_belongs
+from contracts.upcasters import UPCASTERS, upcast
 
 PREFIX = "guichet."
 _VERSIONED = re.compile(r"(guichet\.[a-z-]+\.[a-z-]+)\.v([1-9][0-9]*)").fullmatch
@@ -35,11 +36,7 @@ def facts_of(module: ModuleType) -> dict[str, type[Fact]]:
     return {
         thing.event_type: thing
         for thing in vars(module).values()
-        if isinstance(thing, type)
-        and issubclass(thing, Fact)
-        and "event_type" in vars(thing)
-        and not isabstract(thing)
-        and thing.__module__ == module.__name__
+        if isinstance(thing, type) and issubclass(thing, Fact) and "event_type" in vars(thing)
     }
 
 
@@ -65,6 +62,12 @@ def read(envelope: Envelope, data: bytes, topic: str) -> Fact:
         raise Unreadable("wrong-topic", f"{short(fact.event_type)} belongs on {fact.topic}")
     if not source_belongs(topic, envelope.source):
         raise Unreadable("foreign-source", f"the source may not write on {topic}")
+    if fact.event_type in UPCASTERS:
+        older = loads(data)
+        if not isinstance(older, dict):
+            raise Unreadable("invalid-data", "data: not an object")
+        newest, members = upcast(fact.event_type, older)
+        return read_data(FACTS[newest], json.dumps(members).encode())
     return read_data(fact, data)
 
 

@@ -17,6 +17,9 @@ DEAD_LETTERS: Final = "guichet.dead-letters"
 CLOCK: Final = "guichet.clock"
 REPLAY_PREFIX: Final = "guichet.replay."
 
+SERVICES: Final = ("intake", "compliance", "provisioning", "audit")
+EVERY_SERVICE: Final = "all four services"
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -27,23 +30,50 @@ class Topic:
     foreign: bool
     source_prefix: str
     key: str
+    readers: tuple[str, ...]
     partitions_production: int = 12
     partitions_embedded: int = 6
     retention: timedelta = timedelta(days=30)
 
+    @property
+    def writers(self) -> tuple[str, ...]:
+        """The parties that write, one for each topic but those all services write."""
+        return SERVICES if self.writer == EVERY_SERVICE else (self.writer,)
+
 
 _ALL = (
-    Topic(PORTAL, "portals", True, "/portals/", "request id"),
-    Topic(REQUESTS, "intake", False, "/guichet/intake", "request id"),
-    Topic(AUTHORITIES, "authorities", True, "/authorities/", "request id"),
-    Topic(CATALOGUE, "holders", True, "/holders/", "dataset id; request id for deliveries and assessments"),
-    Topic(OPTOUTS, "persons", True, "/persons/", "person reference; request id for objections to one project"),
-    Topic(ENVIRONMENTS, "hosts", True, "/hosts/", "environment id; request id for workspaces, incidents and deletions"),
-    Topic(DECISIONS, "compliance", False, "/guichet/compliance", "request id"),
-    Topic(WORKSPACES, "provisioning", False, "/guichet/provisioning", "request id"),
-    Topic(CHECKPOINTS, "audit", False, "/guichet/", "log origin, or producer"),
-    Topic(DEAD_LETTERS, "all four services", False, "/guichet/", "key of the record set aside"),
-    Topic(CLOCK, "operator", False, "/guichet/operator", "the word clock", 1, 1),
+    Topic(PORTAL, "portals", True, "/portals/", "request id", ("intake", "audit")),
+    Topic(REQUESTS, "intake", False, "/guichet/intake", "request id", ("compliance", "provisioning", "audit")),
+    Topic(AUTHORITIES, "authorities", True, "/authorities/", "request id", ("compliance", "provisioning", "audit")),
+    Topic(
+        CATALOGUE,
+        "holders",
+        True,
+        "/holders/",
+        "dataset id; request id for deliveries and assessments",
+        ("intake", "compliance", "provisioning", "audit"),
+    ),
+    Topic(
+        OPTOUTS,
+        "persons",
+        True,
+        "/persons/",
+        "person reference; request id for objections to one project",
+        ("compliance", "provisioning", "audit"),
+    ),
+    Topic(
+        ENVIRONMENTS,
+        "hosts",
+        True,
+        "/hosts/",
+        "environment id; request id for workspaces, incidents and deletions",
+        ("intake", "compliance", "provisioning", "audit"),
+    ),
+    Topic(DECISIONS, "compliance", False, "/guichet/compliance", "request id", ("intake", "provisioning", "audit")),
+    Topic(WORKSPACES, "provisioning", False, "/guichet/provisioning", "request id", ("compliance", "audit")),
+    Topic(CHECKPOINTS, EVERY_SERVICE, False, "/guichet/", "log origin, or producer", ("audit",)),
+    Topic(DEAD_LETTERS, EVERY_SERVICE, False, "/guichet/", "key of the record set aside", ("audit",)),
+    Topic(CLOCK, "operator", False, "/guichet/operator", "the word clock", SERVICES, 1, 1),
 )
 
 TOPICS: Final[dict[str, Topic]] = {topic.name: topic for topic in _ALL}
