@@ -1,15 +1,91 @@
-"""A migrated database of its own for each test, and a way to wait for a fact."""
+"""A migrated database of its own for each test, the tiny service as a process, and a way to wait for a fact."""
 
 import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
 
+import httpx
 import pytest
 
 from chassis.database import Database
 from guichet.stack.postgres import Postgres
 
 Eventually = Callable[..., Awaitable[object]]
+HERE = Path(__file__).parent
+SECONDS = 60
+"""How long anything may take; generous, because two cores are shared by everything."""
+
+
+class Tiny:
+    """One process of the tiny service and what it has written so far."""
+
+    def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
+        number = len(list(folder.glob("*.log")))
+        self.log = folder / f"tiny-{number}.log"
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("GUICHET_")}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(HERE / "tiny.py")],
+                env=inherited | {"GUICHET_HTTP_PORT": "0", "GUICHET_TRACE_RATIO": "1"} | dict(variables),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.client = httpx.AsyncClient(timeout=10)
+
+    def lines(self) -> list[dict[str, object]]:
+        """The log so far; every line is JSON."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    async def logged(self, event: str, seconds: float = SECONDS) -> dict[str, object]:
+        """The first line of that name."""
+        deadline = time.monotonic() + seconds
+        while True:
+            ended = self.process.poll() is not None
+            for line in self.log.read_text().splitlines(keepends=True):
+                if line.endswith("\n") and json.loads(line)["event"] == event:
+                    return dict(json.loads(line))
+            assert not ended, f"ended with {self.process.returncode} before {event}: {self.log.read_text()}"
+            assert time.monotonic() < deadline, f"no {event} within {seconds} s: {self.log.read_text()}"
+            await asyncio.sleep(0.05)
+
+    async def get(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """An answer."""
+        port = (await self.logged("http_listening"))["port"]
+        return await self.client.request(method, f"http://127.0.0.1:{port}{path}", headers=headers)
+
+    async def until(self, path: str, status: int, seconds: float = SECONDS) -> httpx.Response:
+        """The first answer with that status."""
+        deadline = time.monotonic() + seconds
+        while (answer := await self.get(path)).status_code != status:
+            assert time.monotonic() < deadline, f"{path} {answer.text}: {self.log.read_text()}"
+            await asyncio.sleep(0.05)
+        return answer
+
+    async def quiet(self, seconds: float = SECONDS) -> dict[str, object]:
+        """The first /status with nothing left to do."""
+        deadline = time.monotonic() + seconds
+        while True:
+            status: dict[str, object] = (await self.get("/status")).json()
+            if all(status.get(name) == 0 for name in ("lag_total", "outbox", "timers_due", "pending")):
+                return status
+            assert time.monotonic() < deadline, f"{status}: {self.log.read_text()}"
+            await asyncio.sleep(0.05)
+
+    async def stop(self, number: int = signal.SIGTERM) -> int:
+        """Sends the signal and gives the exit code."""
+        self.process.send_signal(number)
+        return await self.ended()
+
+    async def ended(self, seconds: float = SECONDS) -> int:
+        """The exit code, once there is one."""
+        return await asyncio.to_thread(self.process.wait, seconds)
 
 
 @pytest.fixture
@@ -40,3 +116,22 @@ def eventually() -> Eventually:
         return answer
 
     return wait
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Callable[..., object]:
+    """`async with tiny(KAFKA=…, TINY_IDLE="1") as process` runs one; names not beginning with TINY_ get GUICHET_."""
+
+    @asynccontextmanager
+    async def run(**variables: str) -> AsyncIterator[Tiny]:
+        full = {name if name.startswith("TINY_") else f"GUICHET_{name}": value for name, value in variables.items()}
+        found = Tiny(tmp_path, full)
+        try:
+            yield found
+        finally:
+            await found.client.aclose()
+            if found.process.poll() is None:
+                found.process.kill()
+                await found.ended()
+
+    return run
