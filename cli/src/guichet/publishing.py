@@ -2,16 +2,14 @@
 
 import asyncio
 import json
-import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from chassis.ids import new_event_id
 from contracts import registry
 from contracts.envelope import Envelope, Unreadable, encode, write_time
 from contracts.facts import Fact
@@ -39,13 +37,6 @@ class Event:
     data: bytes
     topic: str
     key: str
-
-
-def new_event_id() -> str:
-    """A UUID of version 7 (RFC 9562, 5.7): milliseconds, then chance."""
-    number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
-    number = number & ~(0xF << 76) | 0x7 << 76
-    return str(UUID(int=number & ~(0x3 << 62) | 0x2 << 62))
 
 
 def _key(envelope: Envelope, data: bytes) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 
+from chassis.ids import new_event_id
 from contracts.envelope import STRUCTURED, write_time
 from contracts.identity import request_id
 from contracts.portals import RequestSubmitted
-from guichet.publishing import new_event_id
 from guichet.stack.errors import StackError
 from guichet.stack.state import StackState
 
