@@ -1,0 +1,207 @@
+"""Everything compliance asks of its database: cases, what was said about them, and reference data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from asyncpg import Connection
+from asyncpg.pgproto.pgproto import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """A case as stored: `dossier` and `assessment` are JSON texts, absent before acceptance and before the first assessment."""
+
+    request_id: str
+    dossier: str | None
+    environment_id: str | None
+    assessment: str | None
+    assessed_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One thing said about a request or an environment: when, its short type, its data as JSON text."""
+
+    said_at: datetime
+    type: str
+    data: str
+
+
+_CASE = "SELECT request_id, dossier, environment_id, assessment, assessed_on FROM cases"
+
+
+async def lock_cases(connection: Connection, request_ids: Iterable[str]) -> dict[str, CaseRow]:
+    """The cases of these requests, made where missing, locked in the order of their ids so that no two batches deadlock."""
+    ids = sorted({UUID(i) for i in request_ids}, key=lambda i: i.bytes)
+    await connection.execute(
+        "INSERT INTO cases (request_id) SELECT id FROM unnest($1::uuid[]) AS t(id) ORDER BY id ON CONFLICT DO NOTHING", ids
+    )
+    rows = await connection.fetch(f"{_CASE} WHERE request_id = ANY($1::uuid[]) ORDER BY request_id FOR UPDATE", ids)
+    return {str(row["request_id"]): _case(row) for row in rows}
+
+
+async def lock_case(connection: Connection, request_id: str) -> CaseRow | None:
+    """The case of a request, locked; None when nothing was ever said about it."""
+    row = await connection.fetchrow(f"{_CASE} WHERE request_id = $1 FOR UPDATE", UUID(request_id))
+    return _case(row) if row else None
+
+
+async def read_case(connection: Connection, request_id: str) -> CaseRow | None:
+    """The case of a request as it stands, not locked."""
+    row = await connection.fetchrow(f"{_CASE} WHERE request_id = $1", UUID(request_id))
+    return _case(row) if row else None
+
+
+def _case(row: Mapping[str, object]) -> CaseRow:
+    return CaseRow(
+        request_id=str(row["request_id"]),
+        dossier=row["dossier"],  # type: ignore[arg-type]  # asyncpg is untyped
+        environment_id=row["environment_id"],  # type: ignore[arg-type]  # asyncpg is untyped
+        assessment=row["assessment"],  # type: ignore[arg-type]  # asyncpg is untyped
+        assessed_on=row["assessed_on"],  # type: ignore[arg-type]  # asyncpg is untyped
+    )
+
+
+async def add_items(connection: Connection, items: Sequence[tuple[str, str, Said]]) -> None:
+    """Keep what was said: (request id, event id, what). An event that is there already is not added again."""
+    await connection.execute(
+        "INSERT INTO items (request_id, event_id, said_at, type, data) "
+        "SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[]) ON CONFLICT (event_id) DO NOTHING",
+        [UUID(request) for request, _, _ in items],
+        [UUID(event) for _, event, _ in items],
+        [said.said_at for _, _, said in items],
+        [said.type for _, _, said in items],
+        [said.data for _, _, said in items],
+    )
+
+
+async def items_of(connection: Connection, request_ids: Iterable[str]) -> dict[str, list[Said]]:
+    """What was said about each request, in the order it was said, ties in the order it arrived."""
+    rows = await connection.fetch(
+        "SELECT request_id, said_at, type, data FROM items WHERE request_id = ANY($1::uuid[]) ORDER BY said_at, position",
+        [UUID(i) for i in request_ids],
+    )
+    items: dict[str, list[Said]] = {}
+    for row in rows:
+        items.setdefault(str(row["request_id"]), []).append(Said(row["said_at"], row["type"], row["data"]))
+    return items
+
+
+async def save_dossier(connection: Connection, request_id: str, dossier: str, environment_id: str | None) -> None:
+    """The dossier as accepted. A second acceptance changes nothing."""
+    await connection.execute(
+        "UPDATE cases SET dossier = $2, environment_id = $3 WHERE request_id = $1 AND dossier IS NULL",
+        UUID(request_id),
+        dossier,
+        environment_id,
+    )
+
+
+async def save_environment(connection: Connection, request_id: str, environment_id: str | None) -> None:
+    """The environment that the request now names, so that news of that environment finds it."""
+    await connection.execute(
+        "UPDATE cases SET environment_id = $2 WHERE request_id = $1 AND environment_id IS DISTINCT FROM $2",
+        UUID(request_id),
+        environment_id,
+    )
+
+
+async def save_assessment(connection: Connection, request_id: str, assessment: str, assessed_on: date) -> None:
+    """The assessment whose facts are published in this transaction."""
+    await connection.execute(
+        "UPDATE cases SET assessment = $2, assessed_on = $3 WHERE request_id = $1", UUID(request_id), assessment, assessed_on
+    )
+
+
+async def describe_dataset(connection: Connection, dataset_id: str, description: str, at: datetime) -> None:
+    """The newest description of a dataset; an older one that arrives later changes nothing."""
+    await connection.execute(
+        "INSERT INTO datasets (dataset_id, description, described_at) VALUES ($1, $2, $3) ON CONFLICT (dataset_id) DO UPDATE "
+        "SET description = excluded.description, described_at = excluded.described_at, withdrawn_at = NULL "
+        "WHERE datasets.described_at <= excluded.described_at",
+        dataset_id,
+        description,
+        at,
+    )
+
+
+async def withdraw_dataset(connection: Connection, dataset_id: str, at: datetime) -> None:
+    """A withdrawn dataset stays known: requests that name it were made when it was there."""
+    await connection.execute("UPDATE datasets SET withdrawn_at = $2 WHERE dataset_id = $1", dataset_id, at)
+
+
+async def register_environment(connection: Connection, environment_id: str, description: str, at: datetime) -> None:
+    """The newest registration of a hosting environment."""
+    await connection.execute(
+        "INSERT INTO environments (environment_id, description, registered_at) VALUES ($1, $2, $3) "
+        "ON CONFLICT (environment_id) DO UPDATE SET description = excluded.description, registered_at = excluded.registered_at "
+        "WHERE environments.registered_at <= excluded.registered_at",
+        environment_id,
+        description,
+        at,
+    )
+
+
+async def add_environment_event(connection: Connection, environment_id: str, event_id: str, said: Said) -> None:
+    """Evidence gained or lost."""
+    await connection.execute(
+        "INSERT INTO environment_events (event_id, environment_id, said_at, type, data) VALUES ($1, $2, $3, $4, $5) "
+        "ON CONFLICT (event_id) DO NOTHING",
+        UUID(event_id),
+        environment_id,
+        said.said_at,
+        said.type,
+        said.data,
+    )
+
+
+async def requests_of_environment(connection: Connection, environment_id: str) -> list[str]:
+    """The requests that name this environment."""
+    rows = await connection.fetch("SELECT request_id FROM cases WHERE environment_id = $1 ORDER BY 1", environment_id)
+    return [str(row["request_id"]) for row in rows]
+
+
+async def datasets(connection: Connection, dataset_ids: Iterable[str]) -> dict[str, str]:
+    """Descriptions (JSON texts) of these datasets, those that are known."""
+    rows = await connection.fetch("SELECT dataset_id, description FROM datasets WHERE dataset_id = ANY($1)", sorted(set(dataset_ids)))
+    return {row["dataset_id"]: row["description"] for row in rows}
+
+
+async def environments(connection: Connection, environment_ids: Iterable[str]) -> dict[str, str]:
+    """Registrations (JSON texts) of these environments, those that are known."""
+    rows = await connection.fetch(
+        "SELECT environment_id, description FROM environments WHERE environment_id = ANY($1)", sorted(set(environment_ids))
+    )
+    return {row["environment_id"]: row["description"] for row in rows}
+
+
+async def environment_events(connection: Connection, environment_ids: Iterable[str]) -> dict[str, list[Said]]:
+    """Evidence gained and lost by these environments, in the order it was said."""
+    rows = await connection.fetch(
+        "SELECT environment_id, said_at, type, data FROM environment_events WHERE environment_id = ANY($1) ORDER BY said_at, position",
+        sorted(set(environment_ids)),
+    )
+    events: dict[str, list[Said]] = {}
+    for row in rows:
+        events.setdefault(row["environment_id"], []).append(Said(row["said_at"], row["type"], row["data"]))
+    return events
+
+
+async def add_optout(connection: Connection, event_id: str, said: Said) -> None:
+    """An opposition recorded or reversed."""
+    await connection.execute(
+        "INSERT INTO optouts (event_id, said_at, type, data) VALUES ($1, $2, $3, $4) ON CONFLICT (event_id) DO NOTHING",
+        UUID(event_id),
+        said.said_at,
+        said.type,
+        said.data,
+    )
+
+
+async def optouts(connection: Connection) -> list[Said]:
+    """Every opposition recorded or reversed, in the order it was said."""
+    rows = await connection.fetch("SELECT said_at, type, data FROM optouts ORDER BY said_at, position")
+    return [Said(row["said_at"], row["type"], row["data"]) for row in rows]

@@ -1,0 +1,57 @@
+"""Stacks for the journeys: one that stands for all of them, and fresh ones for those that break things."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from guichet.stack.stack import Stack
+from guichet.stack.state import StackState
+from stacks import StartStack
+
+START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test of this folder is a journey."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.journey)
+
+
+def new_home(prefix: str) -> Path:
+    """A home folder that the database's own user may pass through."""
+    home = Path(tempfile.mkdtemp(prefix=prefix)).resolve()
+    home.chmod(0o711)
+    return home
+
+
+@pytest.fixture
+async def start_stack() -> AsyncIterator[StartStack]:
+    """`home, state = await start_stack()`: a stack of the test's own, supervised, ended and removed after the test."""
+    homes: list[Path] = []
+
+    async def start() -> tuple[Path, StackState]:
+        home = new_home("guichet-journey-")
+        homes.append(home)
+        return home, await Stack.start(home, sandbox_start=START)
+
+    yield start
+    for home in homes:
+        left = await Stack(home).down()
+        shutil.rmtree(home, ignore_errors=True)
+        assert left == []
+
+
+@pytest.fixture(scope="session")
+async def standing() -> AsyncIterator[StackState]:
+    """One stack for every journey that leaves it whole. Its clock only goes forwards: journeys read it, and move on."""
+    home = new_home("guichet-standing-")
+    yield await Stack.start(home, sandbox_start=START)
+    left = await Stack(home).down()
+    shutil.rmtree(home, ignore_errors=True)
+    assert left == []

@@ -1,0 +1,91 @@
+"""What `guichet assess` promises is what happens: every case told to a running stack ends as the pure function says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+from guichet.assess_command import assessed
+
+from dossiers import CASES, Told, all_cases, events_of, independent, independent_environments, reference, say
+from guichet.publishing import Event, publish
+from guichet.stack.prepare import set_clock
+from guichet.stack.quiet import wait_quiet
+from guichet.stack.state import StackState
+
+sys.path.insert(0, str(CASES))
+from check import differences, forbidden  # the cases come with their own comparison
+
+PARIS = ZoneInfo("Europe/Paris")
+TOLD = {told.case["id"]: told for told in map(independent, all_cases())}
+Json = dict[str, Any]
+
+
+def last_moment(day: date) -> datetime:
+    """A minute before the day ends in Paris."""
+    return datetime.combine(day, time(23, 59), PARIS).astimezone(UTC)
+
+
+@pytest.fixture(scope="session")
+async def answers(standing: StackState) -> dict[str, Json]:
+    """Every history told day by day, each case asked during the day it asks about; by case id."""
+    environments = [
+        say("environment.registered.v1", environment, "", datetime(2026, 1, 5, 8, 30, tzinfo=UTC))
+        for told in TOLD.values()
+        for environment in independent_environments(told)
+    ]
+    await set_clock(standing, datetime(2026, 1, 5, 9, 0, tzinfo=UTC))
+    await publish(standing, environments)
+    await wait_quiet(standing)
+
+    spoken: dict[date, list[tuple[datetime, Event]]] = {}
+    for told in TOLD.values():
+        for at, event in events_of(told):
+            if (day := at.astimezone(PARIS).date()) <= told.as_of:
+                spoken.setdefault(day, []).append((at, event))
+    asked: dict[date, list[Told]] = {}
+    for told in TOLD.values():
+        asked.setdefault(told.as_of, []).append(told)
+
+    found: dict[str, Json] = {}
+    async with httpx.AsyncClient(timeout=30) as client:
+        for day in sorted(spoken.keys() | asked.keys()):
+            await set_clock(standing, last_moment(day))
+            events = sorted(spoken.get(day, []), key=lambda each: each[0])
+            if events:
+                await publish(standing, [event for _, event in events])
+                await wait_quiet(standing)
+            for told in asked.get(day, []):
+                response = await client.get(f"{standing.services['compliance'].url}/cases/{told.request_id}")
+                assert response.status_code == 200, (told.case["id"], response.status_code)
+                found[told.case["id"]] = response.json()
+    return found
+
+
+def in_any_order(value: object) -> object:
+    """Lists as sorted lists: the order of lists says nothing."""
+    if isinstance(value, dict):
+        return {name: in_any_order(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return sorted((in_any_order(each) for each in value), key=lambda each: json.dumps(each, sort_keys=True))
+    return value
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", sorted(TOLD))
+async def test_a_case_ends_on_the_stack_as_assess_says(name: str, answers: dict[str, Json]) -> None:
+    told = TOLD[name]
+    catalogue, _ = reference()
+    promised = assessed(told.case, catalogue, {"environments": independent_environments(told)})
+    happened = answers[name]
+    own = {str(item["data"].get("ref")) for item in told.case["history"] if item["type"].startswith("optout.")}
+    happened["opt_outs"] = [each for each in happened["opt_outs"] if each["ref"] in own]
+    promised.pop("case_id"), happened.pop("case_id")
+    assert in_any_order(happened) == in_any_order(promised)
+    expected = told.case["expect"]
+    assert [*differences(expected, happened), *forbidden(told.case.get("expect_not", {}), happened)] == []
