@@ -1,0 +1,1 @@
+"""What the synthetic holder holds: dataset ids with their categories."""

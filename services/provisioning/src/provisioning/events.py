@@ -1,0 +1,177 @@
+"""What can happen to a workspace, as provisioning remembers it; the published facts are said from these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from provisioning.project import Clearance, Extract, Permit, Table
+
+
+class Step(StrEnum):
+    """Work that an environment does for a workspace; each can be repeated and then changes nothing."""
+
+    CLEAR = "clear"
+    PREPARE = "prepare"
+    FILL = "fill"
+    REMOVE = "remove"
+    ADMIT = "admit"
+    OPEN = "open"
+    FREEZE = "freeze"
+    CLOSE = "close"
+    DESTROY = "destroy"
+
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """The permit as it now stands."""
+
+    permit: Permit
+    kind: Literal["wished"] = "wished"
+
+
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """The permit is suspended or in force again."""
+
+    suspended: bool
+    kind: Literal["stood"] = "stood"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The permit is over."""
+
+    code: str
+    kind: Literal["ended"] = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """Datasets are there; empty before a permit is known means all that it will grant."""
+
+    dataset_ids: tuple[str, ...]
+    kind: Literal["delivered"] = "delivered"
+
+
+@dataclass(frozen=True, slots=True)
+class Objected:
+    """A person objects to this project."""
+
+    ref: str
+    kind: Literal["objected"] = "objected"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The gate cleared or rejected the environment."""
+
+    clearance: Clearance
+    kind: Literal["judged"] = "judged"
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A person chose the environment that the permit had left open."""
+
+    environment_id: str
+    kind: Literal["assigned"] = "assigned"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The place is there, empty."""
+
+    kind: Literal["prepared"] = "prepared"
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """Datasets were extracted, others dropped. `excluded`: opted-out persons who were left out of these extracts."""
+
+    extracts: tuple[Extract, ...]
+    dropped: tuple[str, ...]
+    opt_out_list_version: int
+    excluded: int
+    objections: frozenset[str]
+    kind: Literal["filled"] = "filled"
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Objecting persons were taken out; the tables that changed."""
+
+    refs: frozenset[str]
+    tables: tuple[Table, ...]
+    opt_out_list_version: int
+    kind: Literal["removed"] = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Exactly these persons have a login, until the end of that day."""
+
+    refs: tuple[str, ...]
+    until: date
+    kind: Literal["admitted"] = "admitted"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A probe came in and counted."""
+
+    refs: tuple[str, ...]
+    kind: Literal["opened"] = "opened"
+
+
+@dataclass(frozen=True, slots=True)
+class Froze:
+    """Logins are off, sessions ended, a probe was refused."""
+
+    code: str
+    kind: Literal["froze"] = "froze"
+
+
+@dataclass(frozen=True, slots=True)
+class ShutDown:
+    """Logins are off for good; a probe was refused for each."""
+
+    code: str
+    kind: Literal["shut-down"] = "shut-down"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The time to keep the closed workspace is over."""
+
+    kind: Literal["kept"] = "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Data, logins and key are gone, verified; the certificate says what and when."""
+
+    certificate_sha256: str
+    kind: Literal["erased"] = "erased"
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A person is needed."""
+
+    step: Step
+    code: str
+    kind: Literal["stuck"] = "stuck"
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A person asked to try again."""
+
+    kind: Literal["retried"] = "retried"
+
+
+Done: TypeAlias = Prepared | Filled | Removed | Admitted | Opened | Froze | ShutDown | Erased
+Event: TypeAlias = Wished | Stood | Ended | Delivered | Objected | Judged | Assigned | Done | Kept | Stuck | Retried
