@@ -40,15 +40,22 @@ class Report:
     producers: int = 0
     failure_count: int = 0
     failures: list[Failure] = field(default_factory=list)
+    lowest: Level | None = None
 
     @property
     def holds(self) -> bool:
         """Whether everything asked is true."""
         return self.failure_count == 0
 
+    @property
+    def exit_code(self) -> int:
+        """0, or 10 plus the lowest level that failed."""
+        return 0 if self.lowest is None else 10 + int(self.lowest[1:])
+
     def fail(self, level: Level, log: str | None, index: int | None, reason: str) -> None:
         """Adds a failure."""
         self.failure_count += 1
+        self.lowest = min(self.lowest or level, level)
         if len(self.failures) < KEPT:
             self.failures.append(Failure(level, log, index, reason))
 

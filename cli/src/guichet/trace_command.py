@@ -1,0 +1,153 @@
+"""`guichet trace`: the story of a request from the trail, cause by cause."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import typer
+
+from guichet import console
+from guichet.stack.errors import StackError
+from guichet.stack.state import home_folder, load
+from guichet.trace_words import cited, day, words_of
+
+if TYPE_CHECKING:
+    from rich.text import Text
+    from rich.tree import Tree
+
+PARIS = ZoneInfo("Europe/Paris")
+FOLLOW_SECONDS = 0.5
+
+Event = Mapping[str, Any]
+
+
+def trace(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="A request, permit, workspace or event.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on showing what comes, until interrupted.")] = False,
+) -> None:
+    """Tell the story of a request from the trail: what happened, because of what, under which rule, due when.
+
+    Example: guichet trace 5f0c7f4e-6c1e-5a44-9d7e-2f1f6a3b9c10
+    """
+    with httpx.Client(base_url=load(home_folder()).service("audit").url, timeout=10) as client:
+        if follow:
+            _follow(client, id_, as_json)
+            return
+        story = _story(client, id_)
+        if story is None:
+            raise StackError(f"nothing is recorded about {id_}", "guichet status shows whether the trail is behind")
+        if as_json:
+            console.show_json(story)
+        else:
+            _show(story)
+
+
+def _story(client: httpx.Client, id_: str) -> dict[str, Any] | None:
+    try:
+        response = client.get(f"/stories/{id_}")
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        response.raise_for_status()
+    except httpx.HTTPError as error:
+        raise StackError("the audit service does not answer", "guichet status") from error
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def _show(story: Mapping[str, Any]) -> None:
+    from rich.text import Text
+    from rich.tree import Tree
+
+    events: Sequence[Event] = story["events"]
+    root = Tree(Text(f"request {story['request_id']}" if story["request_id"] else "story of " + story["subjects"][0]))
+    branches: dict[str, Tree] = {}
+    for event in events:
+        parent = branches.get(event["causation_id"] or "", root)
+        branches[event["id"] or ""] = parent.add(_line(event))
+    console.out().print(root)
+    repeats = sum(len(event["recorded"]) - 1 for event in events)
+    console.say(f"{len(events)} events recorded" + (f", {repeats} of them more than once" if repeats else ""))
+    for line in open_periods(events):
+        console.say(line)
+
+
+def _line(event: Event) -> Text:
+    from rich.text import Text
+
+    data = event["data"] if isinstance(event["data"], dict) else {}
+    line = Text()
+    line.append(local_time(event["time"]), style="dim")
+    line.append(f"  {actor_of(event['source'])}  ", style="cyan")
+    line.append(words_of(short_type(event["type"]), data))
+    for code, citation in cited(data):
+        line.append(f"\n    {code} " if code else "\n    ", style="yellow")
+        line.append(citation, style="green")
+    if event["unreadable"]:
+        line.append(f"\n    unreadable: {event['unreadable']}", style="red")
+    return line
+
+
+def short_type(full: str | None) -> str:
+    """`guichet.request.accepted.v1` as `request.accepted`."""
+    words = (full or "unknown").removeprefix("guichet.").split(".")
+    return ".".join(words[:-1] if len(words) > 1 and words[-1][:1] == "v" else words)
+
+
+def actor_of(source: str | None) -> str:
+    """Who speaks: the last word of a source, such as `intake` or `portal-hdh`."""
+    return (source or "unknown").rstrip("/").rpartition("/")[2] or "unknown"
+
+
+def local_time(text: str | None) -> str:
+    """An instant as the clock on the wall in Paris shows it."""
+    try:
+        instant = datetime.fromisoformat(text or "")
+    except ValueError:
+        return "no time         "
+    return instant.astimezone(PARIS).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def open_periods(events: Sequence[Event]) -> list[str]:
+    """The periods that are still running, each with the day it is due and what silence means."""
+    running: dict[str, Mapping[str, Any]] = {}
+    for event in events:
+        data, kind = event["data"], short_type(event["type"])
+        if not isinstance(data, dict) or not kind.startswith("deadline.") or "step" not in data:
+            continue
+        if kind in ("deadline.started", "deadline.extended"):
+            running[data["step"]] = data
+        else:
+            running.pop(data["step"], None)
+    return [
+        f"running: {step.replace('_', ' ').lower()} due {day(data.get('due'))}, "
+        f"silence means {str(data.get('silence')).replace('_', ' ').lower()} ({data.get('citation')})"
+        for step, data in sorted(running.items(), key=lambda item: str(item[1].get("due")))
+    ]
+
+
+def _follow(client: httpx.Client, id_: str, as_json: bool) -> None:
+    """Shows each event once, as soon as it is recorded, indented by how many causes it has."""
+    depths: dict[str, int] = {}
+    shown: set[tuple[str, int]] = set()
+    while True:
+        story = _story(client, id_) or {"events": []}
+        for event in story["events"]:
+            place = event["recorded"][0]["origin"], event["recorded"][0]["index"]
+            if place in shown:
+                continue
+            shown.add(place)
+            depth = depths.get(event["causation_id"] or "", -1) + 1
+            depths[event["id"] or ""] = depth
+            if as_json:
+                console.show_json(event, compact=True)
+            else:
+                line = _line(event)
+                line.pad_left(2 * depth)
+                console.out().print(line)
+        time.sleep(FOLLOW_SECONDS)
