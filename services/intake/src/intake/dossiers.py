@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Final
 
 from pydantic import JsonValue, ValidationError
@@ -16,9 +15,6 @@ from intake.shapes import shape_problems
 
 FIXED: Final = frozenset({"portal", "portal_reference", "revision", "documents"})
 """Members that a completion cannot set: they say which dossier it is, or have a list of their own."""
-
-EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
-"""The first and last date that a dossier may hold; the envelope's time has narrower bounds of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,7 @@ def with_documents(dossier: Dossier, *lists: Iterable[Document]) -> Dossier:
     return dossier.model_copy(update={"documents": tuple(together)})
 
 
-def completed(dossier: Dossier, completion: Completion) -> Dossier | Sequence[Problem]:
+def completed(dossier: Dossier, completion: Completion) -> Dossier | list[Problem]:
     """The dossier after a completion, or every reason why it would not be a dossier, pointing into the completion."""
     fixed = [Problem("member-fixed", f"/set/{name}") for name in completion.changes if name in FIXED]
     changes = {name: value for name, value in completion.changes.items() if name not in FIXED}
@@ -61,40 +57,4 @@ def completed(dossier: Dossier, completion: Completion) -> Dossier | Sequence[Pr
         changed = read_dossier(members(dossier) | changes)
     except ValidationError as error:
         return [*fixed, *shape_problems(error, under=("set",))]
-    dates = [
-        Problem(problem.code, problem.pointer.replace("/dossier", "/set", 1))
-        for problem in impossible_dates(changed)
-        if not problem.pointer.startswith("/dossier/documents")
-    ]
-    if fixed or dates:
-        return [*fixed, *dates]
-    return with_documents(changed, dossier.documents, completion.documents)
-
-
-def impossible_dates(dossier: Dossier) -> list[Problem]:
-    """Every date outside `EARLIEST` to `LATEST`, and every pair of years the wrong way round."""
-    problems = [Problem("date-out-of-range", place) for place, day in _dates(dossier) if not EARLIEST <= day <= LATEST]
-    for index, wanted in enumerate(dossier.data.datasets):
-        if wanted.years[0] > wanted.years[1]:
-            problems.append(Problem("years-reversed", f"/dossier/data/datasets/{index}/years"))
-    return problems
-
-
-def document_dates(documents: Sequence[Document], place: str) -> Iterator[tuple[str, date]]:
-    """Each date of a list of documents at `place` (a JSON Pointer)."""
-    for index, document in enumerate(documents):
-        yield f"{place}/{index}/date", document.date
-        if document.opinion is not None:
-            yield f"{place}/{index}/opinion/date", document.opinion.date
-
-
-def _dates(dossier: Dossier) -> Iterator[tuple[str, date]]:
-    yield from document_dates(dossier.documents, "/dossier/documents")
-    if dossier.applicant.mandate is not None:
-        yield "/dossier/applicant/mandate/date", dossier.applicant.mandate.date
-    if dossier.conformity_declared is not None:
-        yield "/dossier/conformity_declared/date", dossier.conformity_declared.date
-    if dossier.directory_registered is not None:
-        yield "/dossier/directory_registered/date", dossier.directory_registered.date
-    if dossier.lab is not None and dossier.lab.last_audit is not None:
-        yield "/dossier/lab/last_audit", dossier.lab.last_audit
+    return fixed or with_documents(changed, dossier.documents, completion.documents)

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from contracts import intake
 from contracts.facts import Fact
-from intake.domain import Accepted, Conflicted, Noted, Rejected, Revised, Step, Withdrawn
+from intake.files import Accepted, Conflicted, Noted, Rejected, Revised, Step, Withdrawn
 
 
 def fact_of(request_id: str, portal: str, portal_reference: str, step: Step) -> Fact:

@@ -43,7 +43,7 @@ _PLAIN_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: a code of `DETAILS`, and the place as a JSON Pointer from the root of the event's data."""
+    """One thing that is wrong: a code of `DETAILS`, and the place as a JSON Pointer into the event's data."""
 
     code: str
     pointer: str

@@ -78,7 +78,24 @@ class Progress(Shape):
         return self.model_copy(update=dict(changes))
 
 
-FOLLOWED: Final[tuple[type[Fact], ...]] = (
+class PublicRequest(Shape):
+    """What `GET /requests/{id}` answers to the portal that a request belongs to."""
+
+    request_id: str
+    portal: str
+    portal_reference: str
+    revision: int
+    withdrawn: bool
+    progress: Progress
+
+    def wire(self) -> bytes:
+        """JSON in UTF-8."""
+        return self.model_dump_json().encode()
+
+
+Followed: TypeAlias = compliance.CaseFact | provisioning.WorkspaceFact
+
+FOLLOWED: Final[tuple[type[Followed], ...]] = (
     compliance.RouteDetermined,
     compliance.CompletenessPassed,
     compliance.CompletenessFailed,

@@ -15,9 +15,12 @@ from pydantic import JsonValue, ValidationError
 from contracts import portals
 from contracts.dossier import Dossier, read_dossier
 from contracts.facts import Fact
-from intake.domain import Command, Complete, Notify, Submit, Withdraw
-from intake.dossiers import EARLIEST, LATEST, Completion, document_dates, impossible_dates
+from contracts.registry import short
+from intake.commands import Command, Complete, Notify, Submit, Withdraw
+from intake.dates import impossible_dates
+from intake.dossiers import Completion
 from intake.problems import Problem, in_order
+from intake.references import Named, named_datasets, named_in
 from intake.shapes import read_object, shape_problems, text_problems
 
 PORTALS: Final = "/portals/"
@@ -66,6 +69,7 @@ class Submission:
     revision: int | None
     dossier: Dossier | None
     problems: tuple[Problem, ...]
+    named: Named
 
 
 def speaker(source: str) -> str | None:
@@ -84,11 +88,11 @@ def read_submission(data: bytes) -> Submission:
     inside = sent.get("dossier")
     if not isinstance(inside, dict):
         problems.append(Problem("wrong-type" if "dossier" in sent else "missing-member", "/dossier"))
-        return Submission(None, None, None, None, in_order(problems))
+        return Submission(None, None, None, None, in_order(problems), Named())
+    problems += impossible_dates(inside, "/dossier")
     dossier = None
     try:
         dossier = read_dossier(inside)
-        problems += impossible_dates(dossier)
     except ValidationError as error:
         problems += shape_problems(error, under=("dossier",))
     if type(revision := inside.get("revision")) is int and revision > LARGEST_REVISION:
@@ -96,9 +100,10 @@ def read_submission(data: bytes) -> Submission:
     return Submission(
         _reference(inside.get("portal")),
         _reference(inside.get("portal_reference")),
-        _revision(inside.get("revision")),
+        _revision(revision),
         None if problems else dossier,
         in_order(problems),
+        named_in(inside, "/dossier"),
     )
 
 
@@ -112,6 +117,7 @@ def submit(submission: Submission, data: bytes, said_at: datetime) -> Submit | N
         revision=submission.revision,
         dossier=submission.dossier,
         problems=submission.problems,
+        named=submission.named,
         data_sha256=hashlib.sha256(data).hexdigest(),
         said_at=said_at,
     )
@@ -131,40 +137,35 @@ def read_addition(kind: type[Fact], portal: str, data: bytes, said_at: datetime)
         problems += shape_problems(error)
     if problems:
         return in_order(problems)
+    data_sha256 = hashlib.sha256(data).hexdigest()
     match fact:
         case portals.RequestCompleted():
-            return _complete(fact, portal, data, said_at)
+            return _complete(fact, portal, data_sha256, said_at)
         case portals.RequestWithdrawn():
             return Withdraw(portal, said_at)
         case portals.PermitAmendmentRequested():
-            return _notify(fact, portal, said_at, fact.add_datasets)
+            return _notify(fact, portal, named_datasets(fact.add_datasets, "/add_datasets"), data_sha256, said_at)
         case _:
-            return _notify(fact, portal, said_at)
+            return _notify(fact, portal, Named(), data_sha256, said_at)
 
 
-def short_type(event_type: str) -> str:
-    """A type as `domain` pages name it: without the prefix of ours."""
-    return event_type.removeprefix("guichet.")
-
-
-def _complete(
-    fact: portals.RequestCompleted, portal: str, data: bytes, said_at: datetime
-) -> Command | tuple[Problem, ...]:
-    problems = [
-        Problem("date-out-of-range", place)
-        for place, day in document_dates(fact.documents, "/documents")
-        if not EARLIEST <= day <= LATEST
-    ]
+def _complete(fact: portals.RequestCompleted, portal: str, data_sha256: str, said_at: datetime) -> Complete:
+    brought: dict[str, JsonValue] = json.loads(fact.wire())
+    problems = impossible_dates({"documents": brought["documents"]}, "") + impossible_dates(fact.set, "/set")
     if not fact.documents and not fact.set:
         problems.append(Problem("nothing-to-complete", ""))
-    if problems:
-        return in_order(problems)
-    return Complete(portal, Completion(fact.documents, fact.set), hashlib.sha256(data).hexdigest(), said_at)
+    return Complete(
+        portal=portal,
+        completion=Completion(fact.documents, fact.set),
+        problems=in_order(problems),
+        named=named_in(fact.set, "/set"),
+        data_sha256=data_sha256,
+        said_at=said_at,
+    )
 
 
-def _notify(fact: Fact, portal: str, said_at: datetime, adds_datasets: tuple[str, ...] = ()) -> Notify:
-    data: dict[str, JsonValue] = json.loads(fact.wire())
-    return Notify(portal, short_type(fact.event_type), data, adds_datasets, said_at)
+def _notify(fact: Fact, portal: str, named: Named, data_sha256: str, said_at: datetime) -> Notify:
+    return Notify(portal, short(fact.event_type), json.loads(fact.wire()), named, data_sha256, said_at)
 
 
 def _reference(value: JsonValue) -> str | None:

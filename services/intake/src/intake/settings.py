@@ -1,0 +1,31 @@
+"""What intake is told from outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from chassis.settings import Settings
+
+
+class IntakeSettings(Settings):
+    """The settings of every service, the portals' tokens, and the limits of the HTTP door."""
+
+    portals_file: Path
+    """JSON: for each portal the SHA-256 of its token in lower-case hex. Read again when the file changes."""
+    events_per_second: float = Field(default=200, gt=0)
+    """How many events each portal may bring over HTTP, in the long run."""
+    events_at_once: int = Field(default=1000, ge=1)
+    """How many it may bring in a burst."""
+    outbox_seconds: float = Field(default=30, gt=0)
+    """The door asks portals to wait while the oldest unpublished record is older than this."""
+    transactions_at_once: int = Field(default=4, ge=1, le=7)
+    """Events of the HTTP door in a transaction at the same time; the rest of the pool is for consuming."""
+
+
+LARGEST_BODY = 1024 * 1024
+"""Bytes of one HTTP body, whatever is in it."""
+
+LARGEST_BATCH = 100
+"""Events in one HTTP body."""
