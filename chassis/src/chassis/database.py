@@ -29,6 +29,11 @@ class Database:
         self._max_size = max_size
         self._pool: asyncpg.Pool | None = None
 
+    @property
+    def service(self) -> str:
+        """The service whose database this is."""
+        return self._service
+
     async def open(self) -> None:
         """Makes the pool; connects to nothing yet, so it succeeds while the server is down."""
         self._pool = await asyncpg.create_pool(

@@ -2,10 +2,12 @@
 
 import enum
 import hashlib
+import re
 import traceback
 
 import asyncpg
 from aiokafka.errors import KafkaConnectionError, KafkaError
+
 from contracts.envelope import Unreadable
 
 __all__ = ["Kind", "Unavailable", "Unreadable", "code_of", "fingerprint_of", "kind_of"]
@@ -28,6 +30,8 @@ _AWAY = ("08", "53", "57P", "58")
 _AWAY_STATES = frozenset({"25006", "25P03", "25P04", "40001", "40P01", "55P03", "57014"})
 _DATA = ("22", "23")
 
+_NOT_KEBAB = re.compile(r"[^a-z0-9]+")
+
 
 def kind_of(error: BaseException) -> Kind:
     """Say which kind of trouble an error is. Never fails, never reads the error's text."""
@@ -35,8 +39,8 @@ def kind_of(error: BaseException) -> Kind:
         return Kind.UNREADABLE
     if isinstance(error, asyncpg.PostgresError):
         return _kind_of_state(error.sqlstate or "")
-    # asyncpg reports unencodable arguments as DataError, which is an InterfaceError too: data, not infrastructure.
-    if isinstance(error, asyncpg.exceptions.DataError):
+    # asyncpg could not encode an argument: an InterfaceError by its class, but it is about data.
+    if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
         return Kind.UNREADABLE
     if isinstance(error, KafkaError):
         away = error.retriable or isinstance(error, KafkaConnectionError)
@@ -54,12 +58,14 @@ def _kind_of_state(state: str) -> Kind:
 
 
 def code_of(error: BaseException) -> str:
-    """Name an error in kebab-case words that hold no value of any field."""
+    """Name an error in kebab-case words that hold no value of any field: at most 64 letters, digits and hyphens."""
     if isinstance(error, Unreadable):
-        return error.code
-    if isinstance(error, asyncpg.PostgresError):
-        return f"sqlstate-{(error.sqlstate or 'unknown').lower()}"
-    return f"bug-{type(error).__name__.lower()}"
+        code = error.code
+    elif isinstance(error, asyncpg.PostgresError):
+        code = f"sqlstate-{error.sqlstate or 'unknown'}"
+    else:
+        code = f"bug-{type(error).__name__}"
+    return _NOT_KEBAB.sub("-", code.lower()).lstrip("0123456789-")[:64] or "unnamed"
 
 
 def fingerprint_of(error: BaseException) -> str:

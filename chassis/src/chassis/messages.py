@@ -11,7 +11,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A Kafka record as it came, read or unread: from a topic, from the parked rows, from a dead letter."""
+    """A record as it came. A `ConsumerRecord` of aiokafka has the same attributes and stands for one."""
 
     topic: str
     partition: int
@@ -34,3 +34,13 @@ class Message:
     key: bytes | None
     headers: Headers
     redriven: bool
+
+
+def header_columns(headers: Headers) -> tuple[list[bytes], list[bytes | None]]:
+    """Headers as two columns of bytes, in order, repetitions kept: a name may hold what a text column refuses."""
+    return [name.encode() for name, _ in headers], [value for _, value in headers]
+
+
+def headers_of(names: Sequence[bytes], values: Sequence[bytes | None]) -> list[tuple[str, bytes | None]]:
+    """The headers that two columns hold."""
+    return [(name.decode(), value) for name, value in zip(names, values, strict=True)]

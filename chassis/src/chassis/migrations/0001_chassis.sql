@@ -34,8 +34,7 @@ CREATE TABLE chassis.facts (
     correlation_id text,
     causation_id   text,
     trace_parent   text,
-    body           bytea       NOT NULL,
-    UNIQUE (subject, source, sequence)
+    body           bytea       NOT NULL
 );
 ALTER TABLE chassis.facts ALTER COLUMN body SET STORAGE EXTERNAL;
 
@@ -44,8 +43,8 @@ CREATE TABLE chassis.raw_records (
     event_id      uuid    PRIMARY KEY,
     topic         text    NOT NULL,
     part          int,                  -- null: by the key
-    key           bytea   NOT NULL,
-    value         bytea   NOT NULL,
+    key           bytea,
+    value         bytea,
     header_names  bytea[] NOT NULL,
     header_values bytea[] NOT NULL
 );
@@ -71,7 +70,7 @@ CREATE TABLE chassis.sequences (
 
 -- One row: the epoch of the newest producer.
 CREATE TABLE chassis.producer (
-    only  boolean PRIMARY KEY DEFAULT true CHECK (only),
+    "only" boolean PRIMARY KEY DEFAULT true CHECK ("only"),
     epoch bigint  NOT NULL
 );
 INSERT INTO chassis.producer (epoch) VALUES (0);
@@ -89,17 +88,21 @@ CREATE TABLE chassis.dead_letters (
     header_values bytea[]     NOT NULL,
     event_id      text,
     event_type    text,
+    kind          text        NOT NULL CHECK (kind IN ('unreadable', 'bug')),
     code          text        NOT NULL,
     detail        text        NOT NULL,
     fingerprint   text        NOT NULL,
     attempts      int         NOT NULL,
     release       text        NOT NULL,
     trace_parent  text,
+    blocks_key    boolean     NOT NULL,
     state         text        NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'redriven', 'resolved', 'discarded')),
     recorded_at   timestamptz NOT NULL,
-    changed_at    timestamptz NOT NULL,
-    UNIQUE (consumer, topic, part, record_offset)
+    changed_at    timestamptz NOT NULL
 );
+-- A record is set aside once. The digest is there because a log that lost its tail gives an offset out again.
+CREATE UNIQUE INDEX dead_letters_by_place
+    ON chassis.dead_letters (consumer, topic, part, record_offset, md5(coalesce(value, '')));
 CREATE INDEX dead_letters_by_state ON chassis.dead_letters (state, recorded_at);
 
 -- Keys whose later records wait behind a dead letter; draining once the letter is settled, until the last one is done.
@@ -123,8 +126,7 @@ CREATE TABLE chassis.parked (
     key           bytea   NOT NULL,
     value         bytea,
     header_names  bytea[] NOT NULL,
-    header_values bytea[] NOT NULL,
-    UNIQUE (consumer, topic, part, record_offset)
+    header_values bytea[] NOT NULL
 );
 CREATE INDEX parked_by_key ON chassis.parked (consumer, topic, key, id);
 
@@ -140,7 +142,7 @@ CREATE INDEX timers_by_due ON chassis.timers (due_at);
 
 -- One row, in the sandbox only: the instant it was at the wall-clock time.
 CREATE TABLE chassis.clock (
-    only    boolean     PRIMARY KEY DEFAULT true CHECK (only),
+    "only"  boolean     PRIMARY KEY DEFAULT true CHECK ("only"),
     instant timestamptz NOT NULL,
     wall    timestamptz NOT NULL
 );
