@@ -1,0 +1,1 @@
+"""The story that `guichet demo` tells, from a scenario kept as data."""
