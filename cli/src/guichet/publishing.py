@@ -107,13 +107,11 @@ async def clock_now(state: StackState) -> datetime:
     """
     if not state.sandbox:
         return datetime.now(UTC)
-    import httpx
+    from guichet.stack.quiet import client, statuses
 
-    from guichet.stack.quiet import statuses
-
-    async with httpx.AsyncClient(timeout=5) as client:
-        found = await statuses(state, client)
-    times = [datetime.fromisoformat(status["now"]) for status in found.values() if status]
+    async with client() as asking:
+        found = await statuses(state, asking)
+    times = [datetime.fromisoformat(status["now"]) for status in found.values() if status and "now" in status]
     if not times:
         raise StackError("no service answers", "guichet status; guichet up")
     return min(times)

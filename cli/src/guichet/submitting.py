@@ -15,6 +15,7 @@ from contracts.envelope import STRUCTURED, write_time
 from contracts.identity import request_id
 from contracts.portals import RequestSubmitted
 from guichet.stack.errors import StackError
+from guichet.stack.quiet import client
 from guichet.stack.state import StackState
 
 AT_ONCE = 16
@@ -69,26 +70,26 @@ async def submit(state: StackState, dossiers: Sequence[tuple[str, Mapping[str, o
     """
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async with httpx.AsyncClient(base_url=state.service("intake").url, timeout=30) as client:
+    async with client(30) as asking:
 
         async def send(where: str, dossier: Mapping[str, object]) -> Answer:
             portal, reference, token = _portal(state, where, dossier)
             body = submission(dossier, portal, reference, at)
             async with gate:
-                response = await _post(client, body, token)
+                response = await _post(asking, f"{state.service('intake').url}/events", body, token)
             verdict = ANSWERS.get(response.status_code, "refused")
             return Answer(where, request_id(portal, reference), reference, portal, verdict, _problems(response))
 
         return list(await asyncio.gather(*(send(where, dossier) for where, dossier in dossiers)))
 
 
-async def _post(client: httpx.AsyncClient, body: bytes, token: str) -> httpx.Response:
+async def _post(asking: httpx.AsyncClient, url: str, body: bytes, token: str) -> httpx.Response:
     headers = {"content-type": STRUCTURED, "authorization": f"Bearer {token}"}
     deadline = time.monotonic() + 30
     while True:
         pause = 0.5
         try:
-            response = await client.post("/events", content=body, headers=headers)
+            response = await asking.post(url, content=body, headers=headers)
         except httpx.HTTPError:
             if time.monotonic() > deadline:
                 raise StackError("intake does not answer", "guichet status; guichet up") from None
@@ -114,12 +115,12 @@ def _problems(response: httpx.Response) -> Sequence[Mapping[str, Any]]:
 
 
 async def public_state(
-    client: httpx.AsyncClient, state: StackState, request: str, portal: str
+    asking: httpx.AsyncClient, state: StackState, request: str, portal: str
 ) -> dict[str, Any] | None:
     """What intake shows of a request to its portal; None while it shows nothing."""
     headers = {"authorization": f"Bearer {state.portals[portal].token}"}
     try:
-        response = await client.get(f"{state.service('intake').url}/requests/{request}", headers=headers)
+        response = await asking.get(f"{state.service('intake').url}/requests/{request}", headers=headers)
     except httpx.HTTPError:
         return None
     if response.status_code != 200:
@@ -147,9 +148,9 @@ def stands(shown: Mapping[str, Any], wanted: str) -> bool:
 async def wait_for(state: StackState, answers: Sequence[Answer], wanted: str, timeout: float) -> list[dict[str, Any]]:
     """Returns the public states once every request is in the wanted one; raises StackError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
-    async with httpx.AsyncClient(timeout=10) as client:
+    async with client(10) as asking:
         while True:
-            shown = [await public_state(client, state, each.request_id, each.portal) or {} for each in answers]
+            shown = [await public_state(asking, state, each.request_id, each.portal) or {} for each in answers]
             behind = [each for each, found in zip(answers, shown, strict=True) if not stands(found, wanted)]
             if not behind:
                 return shown

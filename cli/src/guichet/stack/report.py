@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 from rich.table import Table
 
-from guichet.stack.quiet import statuses
+from guichet.stack.quiet import client, statuses
 from guichet.stack.state import StackState
 
 Report = dict[str, Any]
@@ -45,8 +44,8 @@ def _resident(process: psutil.Process) -> int:
 
 async def report(home: Path, state: StackState) -> Report:
     """Looks at every process and asks every service; nothing in it is remembered from earlier."""
-    async with httpx.AsyncClient(timeout=5) as client:
-        found = await statuses(state, client)
+    async with client() as asking:
+        found = await statuses(state, asking)
     processes = [
         {"name": each.name, "pid": each.pid, "alive": each.alive(), "rss": await asyncio.to_thread(_memory, each.pid)}
         for each in state.processes()
@@ -64,7 +63,9 @@ async def report(home: Path, state: StackState) -> Report:
         "home": str(home),
         "ready": ready and bool(services),
         "sandbox": state.sandbox,
-        "now": min((str(each["now"]) for group in answers.values() for each in group if each), default=None),
+        "now": min(
+            (str(each["now"]) for group in answers.values() for each in group if each and "now" in each), default=None
+        ),
         "kafka": state.kafka,
         "postgres": f"{state.postgres.host}:{state.postgres.port}",
         "http": {name: service.url for name, service in state.services.items()},

@@ -15,6 +15,7 @@ import httpx
 from guichet.stack import databases, processes
 from guichet.stack.errors import StackError
 from guichet.stack.ports import free_ports, is_free
+from guichet.stack.quiet import client
 from guichet.stack.state import SERVICES, Instance, Running, ServiceState, StackState
 
 PORTALS = ("portal-hdh", "portal-hdab-fr")
@@ -116,7 +117,7 @@ def stop(state: StackState, seconds: float = 20.0) -> None:
 async def until_ready(home: Path, state: StackState, seconds: float = 60.0) -> None:
     """Returns when every process answers /readyz with 200; raises StackError when one ended or took too long."""
     deadline = time.monotonic() + seconds
-    async with httpx.AsyncClient(timeout=3) as client:
+    async with client(3) as asking:
         waiting = {
             process_name(service, name, number): instance
             for name, service in state.services.items()
@@ -124,7 +125,7 @@ async def until_ready(home: Path, state: StackState, seconds: float = 60.0) -> N
         }
         while waiting:
             for called, instance in list(waiting.items()):
-                if await _ready(client, instance.url):
+                if await _ready(asking, instance.url):
                     del waiting[called]
                 elif not (instance.running and instance.running.process(called).alive()):
                     log = log_of(home, called)
@@ -134,8 +135,8 @@ async def until_ready(home: Path, state: StackState, seconds: float = 60.0) -> N
             await asyncio.sleep(0.1)
 
 
-async def _ready(client: httpx.AsyncClient, url: str) -> bool:
+async def _ready(asking: httpx.AsyncClient, url: str) -> bool:
     try:
-        return (await client.get(f"{url}/readyz")).status_code == 200
+        return (await asking.get(f"{url}/readyz")).status_code == 200
     except httpx.HTTPError:
         return False
