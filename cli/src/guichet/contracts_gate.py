@@ -26,6 +26,11 @@ WORDS = {
 }
 AT_LEAST = {"minLength": "characters", "minItems": "items", "minimum": ""}
 AT_MOST = {"maxLength": "characters", "maxItems": "items", "maximum": ""}
+COMPARED = {
+    *("type", "enum", "const", "properties", "required", "additionalProperties", "items", "anyOf"),
+    *("pattern", "format", "uniqueItems", *AT_LEAST, *AT_MOST),
+}
+"""The keywords the comparison understands; a reader that uses another is not let through unseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,23 +100,31 @@ def compare(name: str, history: list[Release]) -> list[Breach]:
 def judge(writer: Schema, reader: Schema) -> list[str]:
     """Why `reader` does not take everything `writer` may send; empty when it does.
 
-    The member-by-member comparison gives reasons; jsoncompat proves the inclusion as a whole. Both must be content.
+    The member-by-member comparison gives reasons; jsoncompat judges the inclusion as a whole. Both must be content.
     """
     reasons = list(_reasons(writer, reader, ""))
-    if not reasons and not _proved(writer, reader):
-        reasons.append("it cannot be proved that the reader takes everything the writer may send")
+    if not reasons and (objection := _objection(writer, reader)) is not None:
+        reasons.append(objection)
     return reasons
 
 
-def _proved(writer: Schema, reader: Schema) -> bool:
-    """Whether every instance of `writer` is one of `reader`: what a deserialiser needs to move from one to the other.
+def _objection(writer: Schema, reader: Schema) -> str | None:
+    """What jsoncompat has against every instance of `writer` being one of `reader` (its role of a deserialiser).
 
-    The same call in jsoncompat 0.3 (Python 3.11) and 0.5 (3.12 on); 0.5 says no when it finds no proof.
+    From 0.5 on (Python 3.12) it tells a counterexample from a proof it did not find; without either our own comparison
+    stands, which takes nothing for granted. 0.3 says yes or no.
     """
+    analyse = getattr(jsoncompat, "analyze_compat", None)
     try:
-        return bool(jsoncompat.check_compat(json.dumps(writer), json.dumps(reader), "deserializer"))
+        if analyse is None:
+            proved = bool(jsoncompat.check_compat(json.dumps(writer), json.dumps(reader), "deserializer"))
+            return None if proved else "it cannot be proved that the reader takes everything the writer may send"
+        result = analyse(json.dumps(writer), json.dumps(reader), "deserializer")
     except ValueError:
-        return False
+        return "the schemas cannot be compared as a whole"
+    if result["status"] != "incompatible":
+        return None
+    return f"the writer may send what the reader refuses, for example {result['counterexample_json']}"
 
 
 def resolved(document: Mapping[str, object], node: object, within: tuple[str, ...] = ()) -> Schema:
@@ -175,6 +188,8 @@ def _name(where: str) -> str:
 
 
 def _single(sent: Schema, wanted: Schema, where: str) -> Iterator[str]:
+    if strange := sorted(set(wanted) - COMPARED):
+        yield f"{_name(where)}: the gate does not know how to compare {', '.join(strange)}"
     if "type" in wanted and sent.get("type") != wanted["type"]:
         yield _mismatch(sent, [wanted], where)
         return
