@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final, TypeAlias
-from urllib.parse import unquote_to_bytes
 
-from contracts.envelope import BATCH, JSON, STRUCTURED, Envelope, Unreadable, read_attributes
+from contracts.envelope import BATCH, JSON, STRUCTURED, Envelope, Unreadable
+from contracts.httpbinding import decode_http
 from contracts.identity import request_id
 from contracts.strictjson import loads, text_of
 from contracts.structured import decode_structured
@@ -18,7 +18,6 @@ Event: TypeAlias = tuple[Envelope, bytes]
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _VALUE: Final = json.JSONDecoder()
-_PREFIX: Final = "ce-"
 
 
 def media_type(content_type: str) -> str:
@@ -36,25 +35,17 @@ def media_type(content_type: str) -> str:
     return found
 
 
-def binary_event(headers: Iterable[tuple[str, str]], body: bytes) -> Event:
-    """One event whose attributes are the `ce-` headers and whose data are the body; raises `Unreadable`."""
-    attributes: dict[str, str] = {}
-    trace_parent: str | None = None
-    for name, value in headers:
-        lower = name.lower()
-        if lower.startswith(_PREFIX):
-            if lower in attributes:
-                raise Unreadable("duplicate-header", lower)
-            attributes[lower] = _text(lower, value)
-        elif lower == "traceparent":
-            trace_parent = value
-    if not body:
-        raise Unreadable("null-value", "the body is empty")
-    if f"{_PREFIX}subject" not in attributes and attributes.get(f"{_PREFIX}type") == SUBMITTED:
+def binary_event(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Event:
+    """One event whose attributes are the `ce-` headers, raw as ASGI gives them; raises `Unreadable`."""
+    named = {name.lower(): value for name, value in headers}
+    if b"ce-subject" not in named and named.get(b"ce-type") == SUBMITTED.encode() and body:
         subject = _subject_of(loads(body))
         if subject is not None:
-            attributes[f"{_PREFIX}subject"] = subject
-    return read_attributes(attributes, _PREFIX, JSON, trace_parent), body
+            headers = [*headers, (b"ce-subject", subject.encode())]
+    [event] = decode_http(headers, body)
+    if isinstance(event, Unreadable):
+        raise event
+    return event
 
 
 def structured_event(body: bytes) -> Event:
@@ -88,14 +79,6 @@ def _subject_of(data: object) -> str | None:
             return request_id(portal, reference)
         case _:
             return None
-
-
-def _text(name: str, value: str) -> str:
-    """A header's text; values are percent-encoded UTF-8 (section 3.1.3.2)."""
-    try:
-        return unquote_to_bytes(value).decode("utf-8")
-    except UnicodeDecodeError:
-        raise Unreadable("not-utf8", name) from None
 
 
 def _items(text: str) -> list[bytes]:

@@ -81,7 +81,7 @@ class Routes:
                 return await self._post_batch(portal, body)
             if (held := await self._hold_back(portal, 1)) is not None:
                 return self._refuse(portal, held)
-            event = binary_event(request.headers.items(), body) if media == JSON else structured_event(body)
+            event = binary_event(request.headers.raw, body) if media == JSON else structured_event(body)
         except Unreadable as error:
             return self._refuse(portal, answers.unreadable(error))
         return (await self._door.take(portal, *event)).response()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from chassis.settings import Settings
+from intake.portals import PortalsRefused, read_portals
 
 
 class IntakeSettings(Settings):
@@ -22,6 +24,15 @@ class IntakeSettings(Settings):
     """The door asks portals to wait while the oldest unpublished record is older than this."""
     transactions_at_once: int = Field(default=4, ge=1, le=7)
     """Events of the HTTP door in a transaction at the same time; the rest of the pool is for consuming."""
+
+    @field_validator("portals_file")
+    @classmethod
+    def _name_portals(cls, value: Path) -> Path:
+        try:
+            read_portals(value)
+        except PortalsRefused:
+            raise PydanticCustomError("must_be_json_of_portals_and_sha256_digests", "refused") from None
+        return value
 
 
 LARGEST_BODY = 1024 * 1024

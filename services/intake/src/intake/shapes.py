@@ -70,11 +70,20 @@ def text_problems(value: JsonValue, path: Path = ()) -> Iterator[Problem]:
 
 def shape_problems(error: ValidationError, under: Path = ()) -> list[Problem]:
     """Everything a contract found wrong, in our codes; the places are prefixed with `under`."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    places = [fault["loc"] for fault in faults]
     return [
         Problem(_code(fault["type"]), pointer((*under, *fault["loc"])))
-        for fault in error.errors(include_url=False, include_context=False, include_input=False)
-        if fault["type"] != "json_invalid"  # `text_problems` says what is wrong with the text
+        for fault in faults
+        # `text_problems` says what is wrong with the text.
+        if fault["type"] != "json_invalid"
+        # A list whose items are faulty is also reported as too short: only sound items were counted.
+        and not (fault["type"] == "too_short" and any(_inside(place, fault["loc"]) for place in places))
     ]
+
+
+def _inside(place: Path, outer: Path) -> bool:
+    return len(place) > len(outer) and place[: len(outer)] == outer
 
 
 def _code(kind: str) -> str:
