@@ -61,7 +61,18 @@ _TIME = re.compile(
 _USUAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?Z").fullmatch
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]").search
 
-_REQUIRED = ("id", "type", "source", "subject", "time")
+_ATTRIBUTES = (
+    *("specversion", "id", "type", "source", "subject", "time"),
+    *("dataschema", "partitionkey", "sequence", "correlationid", "causationid"),
+    *("producer", "producerepoch", "producersequence"),
+)
+_NAMES = {prefix: tuple(prefix + name for name in _ATTRIBUTES) for prefix in ("ce_", "ce-", "")}
+_KNOWN = {name for names in _NAMES.values() for name in names} | {"content-type", "traceparent", "datacontenttype"}
+
+
+def named(header: str) -> str:
+    """A header's name as far as an error may repeat it: extensions are named by whoever sends them."""
+    return header if header.lower() in _KNOWN else "an extension"
 
 
 def encode(envelope: Envelope) -> list[tuple[str, bytes]]:
@@ -110,20 +121,21 @@ def decode(headers: Sequence[tuple[str, bytes | None]], value: bytes | None) -> 
         for name, raw in headers:
             if name.startswith("ce_"):
                 if raw is None:
-                    raise Unreadable("null-header", name)
+                    raise Unreadable("null-header", named(name))
                 if name in attributes:
-                    raise Unreadable("duplicate-header", name)
+                    raise Unreadable("duplicate-header", named(name))
                 attributes[name] = str(raw, "utf-8")
             elif name == "content-type":
                 if raw is None:
-                    raise Unreadable("null-header", name)
+                    raise Unreadable("null-header", named(name))
                 if content_type is not None:
-                    raise Unreadable("duplicate-header", name)
+                    raise Unreadable("duplicate-header", named(name))
                 content_type = str(raw, "utf-8")
             elif name == "traceparent" and raw is not None:
-                trace_parent = None if trace_parent is not None else str(raw, "utf-8", "replace")
+                # A second one makes a text that is no trace: whoever sends two has lost the thread.
+                trace_parent = (trace_parent or "") + str(raw, "utf-8", "replace")
     except UnicodeDecodeError:
-        raise Unreadable("not-utf8", name) from None
+        raise Unreadable("not-utf8", named(name)) from None
     if value is None:
         raise Unreadable("null-value")
     if content_type is not None and content_type[:28].lower() == STRUCTURED:
@@ -139,18 +151,10 @@ def read_attributes(
 ) -> Envelope:
     """The envelope said by CloudEvents attributes whose names carry `prefix`; Unreadable names the attribute that
     is wrong."""
-    get = attributes.get
-    specversion, id_, type_, source, subject, time = (
-        get(prefix + "specversion"),
-        get(prefix + "id"),
-        get(prefix + "type"),
-        get(prefix + "source"),
-        get(prefix + "subject"),
-        get(prefix + "time"),
-    )
+    names = _NAMES[prefix]
+    specversion, id_, type_, source, subject, time, *others = map(attributes.get, names)
     if not (specversion and id_ and type_ and source and subject and time):
-        missing = [name for name in ("specversion", *_REQUIRED) if not get(prefix + name)]
-        raise Unreadable("missing-header", ", ".join(prefix + name for name in missing))
+        raise Unreadable("missing-header", ", ".join(name for name in names[:6] if not attributes.get(name)))
     if specversion != "1.0":
         raise Unreadable("unsupported-specversion", prefix + "specversion")
     if _ID(id_) is None:
@@ -160,21 +164,22 @@ def read_attributes(
     if not "".join(attributes.values()).isprintable():
         for name, text in attributes.items():
             if _CONTROL(text) is not None:
-                raise Unreadable("invalid-header", name + " has control characters")
+                raise Unreadable("invalid-header", named(name) + " has control characters")
+    data_schema, partition_key, sequence, correlation, causation, producer, epoch, producer_sequence = others
     return Envelope(
         id_.lower(),
         type_,
         source,
         subject,
-        read_time(time, prefix + "time"),
-        get(prefix + "dataschema"),
-        get(prefix + "partitionkey"),
-        _count(get(prefix + "sequence")),
-        get(prefix + "correlationid"),
-        get(prefix + "causationid"),
-        get(prefix + "producer"),
-        _count(get(prefix + "producerepoch")),
-        _count(get(prefix + "producersequence")),
+        read_time(time, names[5]),
+        data_schema,
+        partition_key,
+        _count(sequence) if sequence else None,
+        correlation,
+        causation,
+        producer,
+        _count(epoch) if epoch else None,
+        _count(producer_sequence) if producer_sequence else None,
         trace_parent if trace_parent is not None and _TRACE_PARENT(trace_parent) is not None else None,
         content_type or JSON,
     )
@@ -232,6 +237,6 @@ def is_json(content_type: str) -> bool:
     return media == JSON or (media.endswith("+json") and "/" in media)
 
 
-def _count(text: str | None) -> int | None:
+def _count(text: str) -> int | None:
     """A counter as the trail reads it: 1 to 999999999999999 without leading zeros; anything else counts as absent."""
-    return int(text) if text is not None and _COUNT(text) is not None else None
+    return int(text) if _COUNT(text) is not None else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
-from contracts.envelope import BATCH, STRUCTURED, Envelope, Unreadable, read_attributes
+from contracts.envelope import BATCH, STRUCTURED, Envelope, Unreadable, named, read_attributes
 from contracts.structured import decode_batch, decode_structured
 
 
@@ -20,11 +20,11 @@ def decode_http(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> list[tup
         name = raw_name.decode("latin-1").lower()
         if name.startswith("ce-"):
             if name in attributes:
-                raise Unreadable("duplicate-header", name)
+                raise Unreadable("duplicate-header", named(name))
             attributes[name] = _text(name, raw)
         elif name in ("content-type", "traceparent"):
             if name in seen:
-                raise Unreadable("duplicate-header", name)
+                raise Unreadable("duplicate-header", named(name))
             seen[name] = raw.decode("latin-1")
     content_type = seen.get("content-type")
     media = (content_type or "").partition(";")[0].strip().lower()
@@ -51,4 +51,4 @@ def _text(name: str, raw: bytes) -> str:
     try:
         return unquote_to_bytes(value).decode("utf-8")
     except UnicodeDecodeError:
-        raise Unreadable("not-utf8", name) from None
+        raise Unreadable("not-utf8", named(name)) from None

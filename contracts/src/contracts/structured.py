@@ -7,7 +7,7 @@ import binascii
 import json
 import re
 
-from contracts.envelope import JSON, Envelope, Unreadable, read_attributes, write_time
+from contracts.envelope import JSON, Envelope, Unreadable, named, read_attributes, write_time
 from contracts.strictjson import loads, text_of
 
 _SPACE = re.compile(r"[ \t\r\n]*").match
@@ -83,7 +83,7 @@ def _read(event: dict[str, object], text: str) -> tuple[Envelope, bytes]:
         elif isinstance(value, str | int):
             attributes[name] = str(value)
         else:
-            raise Unreadable("invalid-header", name + " is neither text nor a whole number")
+            raise Unreadable("invalid-header", named(name) + " is neither text nor a whole number")
     content_type = attributes.get("datacontenttype") or JSON
     envelope = read_attributes(attributes, "", content_type, attributes.get("traceparent"))
     return envelope, _data(event, text)
