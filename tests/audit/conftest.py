@@ -75,6 +75,9 @@ class Trail:
 
         await until(fact)
 
+    async def until(self, fact: Callable[[], Awaitable[bool]]) -> None:
+        await until(fact)
+
     async def record(self) -> None:
         """Everything sent so far is in the trail afterwards."""
         async with self.writing() as writer:
