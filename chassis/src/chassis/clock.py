@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from contracts.system import ClockSet
-
     from chassis.database import Connection
+    from contracts.system import ClockSet
 
 
 class Clock(Protocol):

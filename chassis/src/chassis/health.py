@@ -68,6 +68,7 @@ def health_routes(runtime: Runtime) -> Sequence[BaseRoute]:
         return _answer({"started": runtime.started})
 
     async def metrics(_: Request) -> Response:
+        await status(runtime)  # Sets the gauges of what is counted in the database and at the ends of the logs.
         return Response(runtime.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def status_(_: Request) -> Response:
@@ -92,8 +93,8 @@ async def readiness(runtime: Runtime) -> dict[str, bool]:
         checks |= {"database": True, "outbox": age < LONGEST_OUTBOX_AGE}
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
         log.info("database_unready", kind=kind_of(error).value, error=error)
-    if (consuming := runtime.consuming) is not None:
-        checks |= {"partitions": consuming.assigned, "not_paused": not consuming.paused}
+    if (engine := runtime.engine) is not None:
+        checks |= {"partitions": engine.assigned, "not_paused": not engine.paused}
     if runtime.service.ready is not None:
         checks |= runtime.service.ready(runtime)
     return checks
@@ -118,7 +119,7 @@ async def status(runtime: Runtime) -> dict[str, object]:
         async with asyncio.timeout(4), runtime.database.connection() as connection:
             now = await runtime.clock.read(connection)
             counts = dict(await connection.fetchrow(_COUNTS, now))
-            offsets = await connection.fetch(_OFFSETS, runtime.group)
+            offsets = await connection.fetch(_OFFSETS, runtime.engine.name if runtime.engine else None)
             pending = await runtime.service.pending(connection) if runtime.service.pending else 0
         own = await runtime.service.lag(runtime) if runtime.service.lag else {}
     except Exception as error:  # noqa: BLE001 - a look at the state of things must not fail for the state of things

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from contracts.facts import Fact
     from starlette.routing import BaseRoute
 
     from chassis.database import Connection
     from chassis.messages import Message
     from chassis.runtime import Runtime
     from chassis.transaction import Transaction
+    from contracts.facts import Fact
 
 
 @dataclass(frozen=True, slots=True)
