@@ -1,0 +1,59 @@
+"""`guichet bench`: ratios and rates, measured on the embedded stack of this machine; a report, never a verdict."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from guichet import console
+
+
+def bench(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="One short round of each; a look, not a figure.")] = False,
+) -> None:
+    """Measure this machine: a hop against a bare loop, lifecycles a second, start and memory.
+
+    Ratios come from one run on one broker and one database. Nothing is asserted.
+
+    Example: guichet bench --json
+    """
+    with console.progress(quiet=as_json) as tell:
+        found = asyncio.run(_measure(quick, tell))
+    if as_json:
+        console.show_json(found)
+        return
+    for name, value in found.items():
+        console.say(f"{name:24} {value}")
+
+
+async def _measure(quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
+    from guichet.bench.lifecycles import lifecycles
+    from guichet.bench.ratio import hop_ratio
+
+    count, rounds = (10_000, 1) if quick else (30_000, 3)
+    tell("one hop against the bare loop")
+    found = await _in_a_folder(lambda home: hop_ratio(home, count, rounds))
+    tell("lifecycles through four services")
+    found |= await _in_a_folder(lambda home: lifecycles(home, 100 if quick else 300, rounds))
+    found["lifecycles_per_bare_event"] = round(found["lifecycles_per_second"] / found["bare_per_second"], 5)
+    return found
+
+
+def _new_folder() -> Path:
+    home = Path(tempfile.mkdtemp(prefix="guichet-bench-")).resolve()
+    home.chmod(0o711)
+    return home
+
+
+async def _in_a_folder(measure: Callable[[Path], Any]) -> dict[str, Any]:
+    home = _new_folder()
+    try:
+        measured: dict[str, Any] = await measure(home)
+        return measured
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
