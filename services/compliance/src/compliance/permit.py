@@ -1,0 +1,205 @@
+"""The life of a permit: persons, amendments, one extension, suspension, revocation, expiry, closing."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from compliance.calendars import plus_months
+from compliance.case import Item
+from compliance.coded import Finding
+from compliance.hosting import persons_of
+from compliance.look import Look
+from compliance.periods import due, expires_on
+from compliance.procedure import Grant, Procedure
+from compliance.rules.european_routes import applicable_categories
+from contracts.dossier import Person
+
+ACTIVE = "active"
+SUSPENDED = "suspended"
+REVOKED = "revoked"
+EXPIRED = "expired"
+CLOSED = "closed"
+
+MAX_EXTENSION_MONTHS = 120
+EXTENSION_ARTICLE = "EHDS:68(12)"
+EXCLUSION_CAPPED = Finding("EXCLUSION_CAPPED", "EHDS:63(3)")
+EXCLUSION_CAP_MONTHS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """The last extension asked for: `requested`, `granted`, or `refused`, with a code when a rule refused it."""
+
+    status: str
+    code: str | None
+
+
+@dataclass(slots=True)
+class Permit:
+    """A permit as it stands today; read-only once its history has been followed."""
+
+    kind: str
+    issued_on: date
+    first_expires_on: date
+    expires_on: date
+    months: int
+    persons: tuple[Person, ...]
+    datasets: tuple[str, ...]
+    granted_at_first: tuple[str, ...]
+    status: str = ACTIVE
+    version: int = 1
+    extension: Extension | None = None
+    extension_granted: bool = False
+    extension_asked_by: Item | None = None
+    excluded_until: date | None = None
+    ended_on: date | None = None
+    ended_by: Item | None = None
+    reasons: list[Finding] = field(default_factory=list)
+    refused_extensions: list[Finding] = field(default_factory=list)
+    certified_by: Item | None = None
+    published_by: Item | None = None
+    completed_by: Item | None = None
+    suspended_by: Item | None = None
+    _asked_months: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has expired or was revoked."""
+        return self.ended_on is not None
+
+    def over_before(self, item: Item) -> bool:
+        """Whether it had ended when something was said."""
+        return self.ended_by is not None or item.on > self.expires_on
+
+
+def follow_permit(look: Look, procedure: Procedure, grant: Grant) -> Permit:
+    """Follow a permit from its issue to today."""
+    ends = expires_on(grant.issued_on, grant.months)
+    permit = Permit(
+        kind=grant.kind,
+        issued_on=grant.issued_on,
+        first_expires_on=ends,
+        expires_on=ends,
+        months=grant.months,
+        persons=_persons_at_issue(look, grant),
+        datasets=grant.datasets,
+        granted_at_first=grant.datasets,
+    )
+    for item in look.items:
+        if grant.precedes(item):
+            _apply(look, permit, item, procedure)
+    _end(look, permit)
+    return permit
+
+
+def _persons_at_issue(look: Look, grant: Grant) -> tuple[Person, ...]:
+    persons = look.persons_at_first
+    for item in look.said("permit.persons-updated.v1"):
+        if not grant.precedes(item):
+            persons = persons_of(item) or persons
+    return persons
+
+
+def _apply(look: Look, permit: Permit, item: Item, procedure: Procedure) -> None:
+    over = permit.over_before(item)
+    match item.type:
+        case "permit.persons-updated.v1" if not over:
+            persons = persons_of(item)
+            if persons is not None:
+                permit.persons, permit.version = persons, permit.version + 1
+        case "amendment.decided.v1" if not over and item.word("verdict") == "granted":
+            _amend(look, permit, item)
+        case "permit.extension-requested.v1" if look.regime == "EU" and permit.ended_by is None:
+            _ask_extension(permit, item, look)
+        case "extension.decided.v1" if look.regime == "EU" and not over:
+            _decide_extension(permit, item)
+        case "incident.reported.v1" | "suspension.ordered.v1" if not over:
+            permit.status, permit.suspended_by = SUSPENDED, item
+        case "resumption.ordered.v1" if not over:
+            permit.status, permit.suspended_by = ACTIVE, None
+        case "revocation.ordered.v1" if not over:
+            permit.ended_by, permit.ended_on, permit.status = item, item.on, REVOKED
+        case "exclusion.ordered.v1" if look.regime == "EU":
+            _exclude(permit, item)
+        case "permit.processing-completed.v1":
+            permit.completed_by = permit.completed_by or item
+        case "permit.results-published.v1" if over or permit.completed_by is not None:
+            permit.published_by = permit.published_by or item
+        case "deletion.certified.v1" if over and item.word("scope") in ("all", ""):
+            permit.certified_by = permit.certified_by or item
+
+
+def _amend(look: Look, permit: Permit, item: Item) -> None:
+    """Datasets come and go with a decision (EHDS:68(13)); the resolver's exclusions hold for what is added."""
+    removed = frozenset(item.words("remove_datasets"))
+    added = tuple(d for d in item.words("add_datasets") if _may_be_added(look, permit, d))
+    permit.datasets = (*(d for d in permit.datasets if d not in removed), *added)
+    permit.version += 1
+
+
+def _may_be_added(look: Look, permit: Permit, dataset_id: str) -> bool:
+    entry = look.reference.datasets.get(dataset_id)
+    if entry is None or dataset_id in permit.datasets:
+        return False
+    if look.regime == "FR":
+        return True
+    if entry.holder_exempt:
+        permit.reasons.append(Finding("HOLDER_EXEMPT", "EHDS:50(1)", dataset_id))
+        return False
+    if not applicable_categories(entry.categories, look.submission.on):
+        permit.reasons.append(Finding("CATEGORY_NOT_YET_APPLICABLE", "EHDS:105", dataset_id))
+        return False
+    return True
+
+
+def _ask_extension(permit: Permit, item: Item, look: Look) -> None:
+    """Once, at least a month before the end, for ten years at most, with documents (EHDS:68(12))."""
+    months = item.number("months") or 0
+    latest = due("extension_request", permit.first_expires_on, law=look.law)
+    if item.on <= latest:
+        permit.extension_asked_by = permit.extension_asked_by or item
+    code: str | None = None
+    if permit.extension_granted:
+        code = "EXTENSION_ALREADY_GRANTED"
+    elif item.on > latest:
+        code = "EXTENSION_LATE"
+    elif months > MAX_EXTENSION_MONTHS:
+        code = "EXTENSION_OVER_10_YEARS"
+    elif not item.flag("documents"):
+        code = "EXTENSION_WITHOUT_DOCUMENTS"
+    if code is None:
+        permit.extension, permit._asked_months = Extension("requested", None), months
+    else:
+        permit.extension = Extension("refused", code)
+        permit.refused_extensions.append(Finding(code, EXTENSION_ARTICLE))
+
+
+def _decide_extension(permit: Permit, item: Item) -> None:
+    if permit.extension is None or permit.extension.status != "requested":
+        return
+    if item.word("verdict") == "refused":
+        permit.extension = Extension("refused", None)
+    elif item.word("verdict") == "granted":
+        permit.extension = Extension("granted", None)
+        permit.extension_granted = True
+        permit.months += permit._asked_months
+        permit.expires_on = expires_on(permit.issued_on, permit.months)
+        permit.version += 1
+
+
+def _exclude(permit: Permit, item: Item) -> None:
+    """Excluded for five years at most from the day of the order (EHDS:63(3))."""
+    try:
+        until = date.fromisoformat(item.word("until"))
+    except ValueError:
+        return
+    latest = plus_months(item.on, EXCLUSION_CAP_MONTHS)
+    if until > latest:
+        permit.reasons.append(EXCLUSION_CAPPED)
+    permit.excluded_until = min(until, latest)
+
+
+def _end(look: Look, permit: Permit) -> None:
+    if permit.ended_by is None and look.today.is_after(permit.expires_on):
+        permit.status, permit.ended_on = EXPIRED, permit.expires_on
+    if permit.ended and permit.certified_by is not None and permit.published_by is not None:
+        permit.status = CLOSED
