@@ -1,6 +1,8 @@
 """Golden samples: complete, readable, faithful to both views of their schema, and never edited."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
@@ -11,7 +13,7 @@ from contracts.facts import Fact
 from contracts.registry import FACTS, read, short
 from contracts.structured import decode_structured
 
-EVERY = [(name, kind) for name in FACTS for kind in golden.KINDS]
+EVERY = [(name, path.stem) for name in FACTS for path in golden.paths(name, "")]
 
 
 def test_every_type_has_both_samples_and_no_sample_is_left_over() -> None:
@@ -21,7 +23,7 @@ def test_every_type_has_both_samples_and_no_sample_is_left_over() -> None:
 
 @pytest.mark.parametrize(("name", "kind"), EVERY)
 def test_a_sample_is_read_and_written_back_as_it_came(name: str, kind: str) -> None:
-    envelope, data = decode_structured(golden.sample(name, kind))
+    envelope, data = decode_structured(golden.paths(name, kind)[0].read_bytes())
     fact = read(envelope, data, FACTS[name].topic)
     assert type(fact) is FACTS[name]
     assert json.loads(fact.wire()) == json.loads(data)
@@ -32,7 +34,7 @@ def test_a_sample_is_read_and_written_back_as_it_came(name: str, kind: str) -> N
 @pytest.mark.parametrize(("name", "kind"), EVERY)
 def test_a_sample_follows_what_readers_take_and_what_writers_owe(name: str, kind: str) -> None:
     document = publication.schema(FACTS[name])
-    _, data = decode_structured(golden.sample(name, kind))
+    _, data = decode_structured(golden.paths(name, kind)[0].read_bytes())
     for view in ("reader", "writer"):
         schema = {**document, "$ref": f"#/$defs/{view}"}
         Draft202012Validator(schema, format_checker=FormatChecker(["date"])).validate(json.loads(data))
@@ -56,8 +58,30 @@ def test_the_full_sample_has_every_member_and_the_required_one_no_optional_membe
 
 
 def test_no_two_samples_have_one_id() -> None:
-    ids = {decode_structured(golden.sample(name, kind))[0].id for name, kind in EVERY}
+    ids = {decode_structured(golden.paths(name, kind)[0].read_bytes())[0].id for name, kind in EVERY}
     assert len(ids) == len(EVERY)
+
+
+def test_a_new_sample_stands_beside_the_old_one_and_is_the_one_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(golden.FOLDER, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(golden, "FOLDER", tmp_path)
+    for number in (2, 10):
+        (tmp_path / "clock.set.v1" / f"full-{number}.json").write_bytes(b"%d" % number)
+    assert golden.sample("clock.set.v1") == b"10"
+    assert [path.stem for path in golden.paths("clock.set.v1", "")] == ["full", "full-2", "full-10", "required"]
+
+
+def test_what_no_sample_shows_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(golden.FOLDER, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(golden, "FOLDER", tmp_path)
+    full = tmp_path / "decision.issued.v1" / "full.json"
+    full.write_bytes(full.read_bytes().replace(b'"months"', b'"mouths"'))
+    (tmp_path / "clock.set.v1" / "required.json").unlink()
+    (tmp_path / "clock.stopped.v1").mkdir()
+    assert golden.missing() == ["decision.issued.v1/full lacks months", "clock.set.v1/required is missing"]
+    assert golden.surplus() == ["clock.stopped.v1 is no type"]
 
 
 def test_a_sample_is_found_with_and_without_the_prefix() -> None:

@@ -29,7 +29,13 @@ def document() -> Json:
         "operations": _operations(),
         "components": {
             "messages": {short(name): _message(fact) for name, fact in FACTS.items()},
-            "messageTraits": {"envelope": {"headers": _headers()}},
+            "messageTraits": {
+                "envelope": {
+                    "headers": _headers(),
+                    "correlationId": {"location": "$message.header#/ce_correlationid"},
+                    "bindings": {"kafka": {"key": _TEXT, "bindingVersion": "0.5.0"}},
+                }
+            },
         },
     }
 

@@ -1,11 +1,13 @@
 """The golden samples: for each type one event with every member, one with the required members only.
 
-Never edited; added to.
+Never edited. When a type gains an optional member, `full-2.json` stands beside `full.json`, and both are read for ever.
 """
 
+import json
 from pathlib import Path
 
 from contracts.registry import FACTS, PREFIX, short
+from contracts.structured import decode_structured
 
 FOLDER = Path(__file__).parent / "samples"
 KINDS = ("full", "required")
@@ -19,23 +21,33 @@ def full_type(name: str) -> str:
     return found
 
 
-def path(name: str, kind: str = "full") -> Path:
-    """Where the sample of a type stands."""
-    return FOLDER / short(full_type(name)) / f"{kind}.json"
+def paths(name: str, kind: str) -> list[Path]:
+    """The samples of a type and kind, oldest first."""
+    return sorted((FOLDER / short(full_type(name))).glob(f"{kind}*.json"), key=lambda path: (len(path.stem), path.stem))
 
 
 def sample(name: str, kind: str = "full") -> bytes:
-    """A sample as structured CloudEvents JSON; raises KeyError for an unknown type, FileNotFoundError when it has
-    none."""
-    return path(name, kind).read_bytes()
+    """The newest sample as structured CloudEvents JSON; raises KeyError for an unknown type or one without sample."""
+    found = paths(name, kind)
+    if not found:
+        raise KeyError(f"{name}/{kind}")
+    return found[-1].read_bytes()
 
 
 def missing() -> list[str]:
-    """The samples that should be there and are not, as `type/kind`."""
-    return [f"{short(name)}/{kind}" for name in FACTS for kind in KINDS if not path(name, kind).is_file()]
+    """What should be shown and is not: samples that are not there, members that no full sample has."""
+    found = []
+    for name, fact in FACTS.items():
+        absent = [kind for kind in KINDS if not paths(name, kind)]
+        found += [f"{short(name)}/{kind} is missing" for kind in absent]
+        if "full" not in absent:
+            shown = json.loads(decode_structured(sample(name))[1])
+            members = {field.alias or member for member, field in fact.model_fields.items()}
+            found += [f"{short(name)}/full lacks {member}" for member in sorted(members - set(shown))]
+    return found
 
 
 def surplus() -> list[str]:
     """Samples of types nobody publishes."""
     known = {short(name) for name in FACTS}
-    return sorted(folder.name for folder in FOLDER.iterdir() if folder.name not in known)
+    return sorted(f"{folder.name} is no type" for folder in FOLDER.iterdir() if folder.name not in known)

@@ -70,7 +70,7 @@ _ALL = (
         ("intake", "compliance", "provisioning", "audit"),
     ),
     Topic(DECISIONS, "compliance", False, "/guichet/compliance", "request id", ("intake", "provisioning", "audit")),
-    Topic(WORKSPACES, "provisioning", False, "/guichet/provisioning", "request id", ("compliance", "audit")),
+    Topic(WORKSPACES, "provisioning", False, "/guichet/provisioning", "request id", ("intake", "audit")),
     Topic(CHECKPOINTS, EVERY_SERVICE, False, "/guichet/", "log origin, or producer", ("audit",)),
     Topic(DEAD_LETTERS, EVERY_SERVICE, False, "/guichet/", "key of the record set aside", ("audit",)),
     Topic(CLOCK, "operator", False, "/guichet/operator", "the word clock", SERVICES, 1, 1),
