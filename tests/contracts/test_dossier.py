@@ -138,7 +138,7 @@ def change(dossier: dict[str, object], path: tuple[str | int, ...], what: str, v
         node.append(copy.deepcopy(node[last]) if what == "repeat" else value)  # type: ignore[index]  # the same
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(st.sampled_from(PLACES), st.sampled_from(["set", "set", "drop", "add", "repeat"]), st.sampled_from(STRANGE))
 def test_a_mutated_dossier_is_accepted_exactly_when_the_published_schema_accepts_it(
     path: tuple[str | int, ...], what: str, value: object

@@ -108,7 +108,7 @@ def sample(
         sys.stdout.write(golden.sample(name, "required" if required else "full").decode())
     except KeyError:
         known = [short(full) for full in FACTS]
-        near = get_close_matches(short(name), known, n=3, cutoff=0.5)
+        near = get_close_matches(short(name), known, n=3)
         hint = f"did you mean {', '.join(near)}?" if near else "guichet contracts docs lists all types"
         typer.echo(f"no event has the type {short(name)}; {hint}", err=True)
         raise typer.Exit(1) from None
