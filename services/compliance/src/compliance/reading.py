@@ -1,7 +1,9 @@
 """Reading a case and reference data from JSON as the case files hold them, with every problem at once."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from typing import TypeVar
 
@@ -13,6 +15,8 @@ from compliance.legal_settings import DEFAULT, Settings, overridden
 from compliance.problems import CaseError, Problem
 from compliance.reference import CatalogueDataset, PermanentBody, Reference
 from contracts.dossier import Dossier
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 
 
 def read_case(raw: object) -> tuple[Case, date]:
@@ -37,11 +41,9 @@ def read_case(raw: object) -> tuple[Case, date]:
 
 def read_day(raw: object, where: str, problems: list[Problem]) -> date | None:
     """A date written YYYY-MM-DD; adds a problem when it is something else."""
-    if isinstance(raw, str) and len(raw) == 10:
-        try:
+    if isinstance(raw, str) and _DAY(raw) is not None:
+        with suppress(ValueError):
             return date.fromisoformat(raw)
-        except ValueError:
-            pass
     problems.append(Problem("wrong-shape", where, "a date YYYY-MM-DD is expected"))
     return None
 
