@@ -93,7 +93,7 @@ class GiveUp:
 class Report:
     """A host whose environment we do not drive says what the state is."""
 
-    state: Literal["open", "frozen", "closed"]
+    state: Literal["open", "frozen", "closed", "destroyed"]
 
 
 @dataclass(frozen=True, slots=True)

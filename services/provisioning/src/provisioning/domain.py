@@ -263,6 +263,8 @@ def _report(state: State, project: Project, report: str) -> tuple[Event, ...]:
             return (Froze(freeze_code(project)),)
         case "closed" if not isinstance(inner, Closed | Destroyed) and project.standing == "ended":
             return (ShutDown(project.why),)
+        case "destroyed" if isinstance(inner, Closed):
+            return (Erased(""),)
         case _:
             return ()
 

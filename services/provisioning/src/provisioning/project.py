@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from safeguards.hosting import Criterion
+
 Standing = Literal["active", "suspended", "ended"]
 
 
@@ -80,16 +82,16 @@ class Extract:
 
 @dataclass(frozen=True, slots=True)
 class Clearance:
-    """What the hosting gate found about an environment on a day; `codes` is empty when it was cleared."""
+    """What the hosting gate found about an environment on a day, criterion by criterion."""
 
     environment_id: str
     on: date
-    codes: tuple[str, ...]
+    criteria: tuple[Criterion, ...]
 
     @property
     def cleared(self) -> bool:
-        """Whether every criterion was met for every dataset class."""
-        return not self.codes
+        """Whether every criterion is met, for every dataset class."""
+        return all(criterion.met for criterion in self.criteria)
 
 
 @dataclass(frozen=True, slots=True)

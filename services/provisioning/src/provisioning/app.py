@@ -1,0 +1,45 @@
+"""The composition root: the service as the chassis runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+
+from chassis.runtime import Runtime
+from chassis.service import Service
+from contracts.topics import CATALOGUE, DECISIONS, ENVIRONMENTS, OPTOUTS
+from provisioning.environments import Environment
+from provisioning.environments.postgres import PostgresEnvironment
+from provisioning.handlers import FACTS, Handlers
+from provisioning.progress import Progress
+from provisioning.routes import routes
+from provisioning.runner import Runner
+from provisioning.settings import ProvisioningSettings
+from provisioning.storage import steps_left
+
+NAME = "provisioning"
+
+
+def build(settings: ProvisioningSettings) -> Service:
+    """The service provisioning, with one postgres environment under each of its ids."""
+    postgres = PostgresEnvironment(
+        settings.holder_url, settings.workspaces_url, backed_up=settings.workspaces_backed_up
+    )
+    environments: dict[str, Environment] = dict.fromkeys(settings.postgres_environments, postgres)
+    progress = Progress(environments, settings.deletion_after_days)
+    handlers = Handlers(progress)
+
+    def tasks(runtime: Runtime) -> Sequence[Coroutine[object, object, None]]:
+        runner = Runner(runtime, progress, environments, settings)
+        return [runner.run() for _ in range(settings.workers)]
+
+    return Service(
+        name=NAME,
+        topics=(DECISIONS, ENVIRONMENTS, OPTOUTS, CATALOGUE),
+        facts={fact.event_type: fact for fact in FACTS},
+        handle=handlers.handle,
+        on_timer=handlers.on_timer,
+        migrations="provisioning.migrations",
+        routes=routes,
+        tasks=tasks,
+        pending=steps_left,
+    )

@@ -1,0 +1,111 @@
+"""What a hosting environment must be able to do for a workspace, and how it says that it could not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from provisioning.project import Extract, Grant, Permit, Table
+
+
+class Refused(Exception):
+    """Trying again cannot help: a person is needed. `code` says why."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Trouble(Exception):
+    """The environment did not do it this time; it may the next. `code` says what failed, never with which values."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Superseded(Exception):
+    """Someone with a newer lease has worked on this workspace since: whoever sees this stops and changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """For which workspace, under which lease. An environment refuses a smaller fence than it has seen."""
+
+    workspace_id: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Who is left out of an extraction, and the key that gives the others their pseudonyms in this project only."""
+
+    excluded: frozenset[str]
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What an extraction brought: datasets without the opt-out list's version, and how many excluded persons it met."""
+
+    tables: Mapping[Grant, tuple[Table, ...]]
+    excluded: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What was verified after a destruction: objects of the workspace that were still found (none, or it failed)."""
+
+    objects_left: int
+    covers_backups: bool
+
+
+class Environment(Protocol):
+    """One hosting environment. Every method can be repeated; it raises Refused, Trouble, Superseded or TimeoutError."""
+
+    async def prepare(self, order: Order) -> None:
+        """Makes the empty place of the workspace, closed to everybody."""
+        ...
+
+    async def fill(self, order: Order, permit: Permit, grants: Sequence[Grant], cohort: Cohort) -> Extraction:
+        """Extracts these datasets anew: permitted columns, years and persons only."""
+        ...
+
+    async def drop(self, order: Order, dataset_ids: Sequence[str]) -> None:
+        """Takes the tables of these datasets away."""
+        ...
+
+    async def remove(
+        self, order: Order, refs: frozenset[str], tables: Sequence[Table], key: bytes
+    ) -> tuple[Table, ...]:
+        """Takes these persons out of the tables and gives the manifests anew."""
+        ...
+
+    async def admit(self, order: Order, refs: Sequence[str], until: datetime, enter: bool) -> None:
+        """Gives exactly these persons a login that ends at `until`; it lets them in only if `enter`."""
+        ...
+
+    async def open(self, order: Order, tables: Sequence[Table]) -> None:
+        """Lets the persons in, and confirms by a probe that comes in and counts every row of the manifest."""
+        ...
+
+    async def freeze(self, order: Order) -> None:
+        """Keeps everybody out, ends their sessions, and confirms by a probe that is refused."""
+        ...
+
+    async def close(self, order: Order) -> None:
+        """The same for good: every login is tried and must be refused."""
+        ...
+
+    async def destroy(self, order: Order) -> Deletion:
+        """Takes everything away and looks for what is left."""
+        ...
+
+    async def connect(self, workspace_id: str, ref: str, until: datetime) -> str:
+        """A connection string with a fresh password for this person's login; raises Refused when there is none."""
+        ...
+
+
+__all__ = ["Cohort", "Deletion", "Environment", "Extract", "Extraction", "Order", "Refused", "Superseded", "Trouble"]

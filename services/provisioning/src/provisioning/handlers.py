@@ -1,0 +1,233 @@
+"""What happens when a fact arrives: permits, deliveries, objections, opt-outs and evidence become commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from chassis.errors import Unreadable
+from chassis.messages import Message
+from chassis.service import Timer
+from chassis.transaction import Transaction
+from contracts import compliance, holders, hosts, persons
+from contracts.dossier import Person as DossierPerson
+from contracts.facts import Fact
+from contracts.identity import workspace_id
+from provisioning import commands as ask
+from provisioning import registry, storage
+from provisioning.commands import Command
+from provisioning.progress import DELETION, Progress
+from provisioning.project import Grant, Permit, Person
+from provisioning.registry import day_begins, local_day
+from safeguards.hosting import Environment, Evidence
+
+EVIDENCE = "evidence"
+"""The timer of the day on which some evidence of an environment begins or is over; its subject is the environment."""
+
+FACTS: tuple[type[Fact], ...] = (
+    compliance.PermitIssued,
+    compliance.PermitAmended,
+    compliance.PermitExtended,
+    compliance.PermitSuspended,
+    compliance.PermitResumed,
+    compliance.PermitRevoked,
+    compliance.PermitExpired,
+    compliance.PermitClosed,
+    holders.DatasetDescribed,
+    holders.DataDelivered,
+    persons.OptoutRecorded,
+    persons.OptoutReversed,
+    persons.ObjectionReceived,
+    hosts.EnvironmentRegistered,
+    hosts.EnvironmentQualified,
+    hosts.EnvironmentQualificationLost,
+    hosts.WorkspaceReported,
+    hosts.DeletionCertified,
+)
+
+
+class Handlers:
+    """The handlers of the service, over one way to make progress."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    async def handle(self, transaction: Transaction, messages: Sequence[Message]) -> None:
+        """A batch in order: first what everybody refers to, then what concerns single workspaces."""
+        told: list[tuple[str, Message, list[Command]]] = []
+        changed: dict[str, Message] = {}
+        for message in messages:
+            environment = await self._note(transaction, message)
+            if environment is not None:
+                changed[environment] = message
+            elif request := _request_of(message):
+                told.append((request, message, _commands_of(message.fact)))
+        concerned = {workspace_id(request): request for request, _, _ in told}
+        affected: dict[str, Message] = {}
+        for environment_id, message in changed.items():
+            on_it = await storage.workspaces_on(transaction.connection, environment_id)
+            concerned |= on_it
+            affected |= dict.fromkeys(on_it, message)
+            await self._await_change(transaction, environment_id)
+        if not concerned:
+            return
+        workspaces = await storage.lock_workspaces(transaction.connection, concerned)
+        for request, message, wanted in told:
+            workspace = workspaces[workspace_id(request)]
+            if isinstance(message.fact, hosts.WorkspaceReported | hosts.DeletionCertified) and not self._believes(
+                message, workspace.environment_id
+            ):
+                continue
+            workspaces[workspace.workspace_id] = await self._progress.apply(
+                transaction, workspace, wanted, message.envelope
+            )
+        for affected_id, message in affected.items():
+            await self._progress.judge(transaction, workspaces[affected_id], message.envelope)
+
+    async def on_timer(self, transaction: Transaction, timer: Timer) -> None:
+        """A closed workspace has been kept long enough, or evidence begins or ends today."""
+        if timer.kind == DELETION:
+            workspace = await storage.lock_workspace(transaction.connection, timer.subject)
+            if workspace is not None:
+                await self._progress.apply(transaction, workspace, [ask.DeletionDue()])
+            return
+        on_it = await storage.workspaces_on(transaction.connection, timer.subject)
+        workspaces = await storage.lock_workspaces(transaction.connection, on_it)
+        for workspace in workspaces.values():
+            await self._progress.judge(transaction, workspace)
+        await self._await_change(transaction, timer.subject)
+
+    async def _note(self, transaction: Transaction, message: Message) -> str | None:
+        """Keep reference data; the environment whose evidence may have changed."""
+        connection, at = transaction.connection, message.envelope.time
+        match message.fact:
+            case hosts.EnvironmentRegistered() as fact:
+                _speaks_for_itself(message, fact.environment_id)
+                await registry.register(connection, _environment(fact), at)
+                return fact.environment_id
+            case hosts.EnvironmentQualified(environment_id=name, evidence=evidence):
+                _speaks_for_itself(message, name)
+                await registry.qualify(connection, name, [_evidence(evidence)], at)
+                return name
+            case hosts.EnvironmentQualificationLost(environment_id=name, evidence=lost):
+                _speaks_for_itself(message, name)
+                await registry.disqualify(connection, name, lost, at)
+                return name
+            case holders.DatasetDescribed() as fact:
+                await registry.describe_dataset(connection, fact.dataset_id, fact.dataset_class, at)
+            case persons.OptoutRecorded(ref=ref, list_version=version):
+                await registry.note_opt_out(connection, ref, True, version)
+            case persons.OptoutReversed(ref=ref, list_version=version):
+                await registry.note_opt_out(connection, ref, False, version)
+            case _:
+                pass
+        return None
+
+    async def _await_change(self, transaction: Transaction, environment_id: str) -> None:
+        day = await registry.next_change(transaction.connection, environment_id, local_day(transaction.now))
+        if day is None:
+            await transaction.cancel_timer(environment_id, EVIDENCE)
+        else:
+            await transaction.set_timer(environment_id, EVIDENCE, day_begins(day))
+
+    def _believes(self, message: Message, environment_id: str | None) -> bool:
+        """A host is believed about its own workspaces, unless we drive it: then these are our own words coming back."""
+        if environment_id is None or environment_id in self._progress.served:
+            return False
+        return message.envelope.source == f"/hosts/{environment_id}"
+
+
+def _speaks_for_itself(message: Message, environment_id: str) -> None:
+    if message.envelope.source != f"/hosts/{environment_id}":
+        raise Unreadable("foreign-source", "a host speaks for its own environment only")
+
+
+def _request_of(message: Message) -> str | None:
+    """The request a message is about, None for reference data."""
+    match message.fact:
+        case (
+            holders.DataDelivered()
+            | persons.ObjectionReceived()
+            | hosts.WorkspaceReported()
+            | hosts.DeletionCertified()
+        ):
+            try:
+                return str(UUID((message.key or b"").decode()))
+            except ValueError:
+                raise Unreadable("invalid-key", "the key is the request id") from None
+        case _:
+            request: str | None = getattr(message.fact, "request_id", None)
+            return request
+
+
+def _commands_of(fact: Fact) -> list[Command]:
+    match fact:
+        case compliance.PermitIssued():
+            return [ask.Grant(_permit(fact))]
+        case compliance.PermitAmended(version=version, persons=named, datasets=datasets):
+            return [ask.Amend(version, _persons(named), _grants(datasets))]
+        case compliance.PermitExtended(version=version, expires_on=expires_on):
+            return [ask.Extend(version, expires_on)]
+        case compliance.PermitSuspended():
+            return [ask.Suspend()]
+        case compliance.PermitResumed():
+            return [ask.Resume()]
+        case compliance.PermitRevoked():
+            return [ask.End("PERMIT_REVOKED")]
+        case compliance.PermitExpired():
+            return [ask.End("PERMIT_EXPIRED")]
+        case compliance.PermitClosed():
+            return [ask.End("PERMIT_CLOSED", delete=True)]
+        case holders.DataDelivered(dataset_ids=ids):
+            return [ask.Deliver(ids or ())]
+        case persons.ObjectionReceived(ref=ref):
+            return [ask.Object(ref)]
+        case hosts.WorkspaceReported(state="open" | "frozen" | "closed" as state):
+            return [ask.Report(state)]
+        case hosts.DeletionCertified(scope="all"):
+            return [ask.Report("destroyed")]
+        case _:
+            return []
+
+
+def _permit(fact: compliance.PermitIssued) -> Permit:
+    return Permit(
+        permit_id=fact.permit_id,
+        version=fact.version,
+        kind=fact.kind,
+        regime=fact.regime,
+        expires_on=fact.expires_on,
+        persons=_persons(fact.persons),
+        datasets=_grants(fact.datasets),
+        environment_id=fact.environment_id,
+        state_body=fact.state_body,
+        includes_opted_out=fact.includes_opted_out,
+        full_birth_date=fact.full_birth_date,
+        crosses_potential_identifiers=fact.crosses_potential_identifiers,
+    )
+
+
+def _persons(named: Sequence[DossierPerson]) -> tuple[Person, ...]:
+    return tuple(Person(p.ref, p.habilitated, p.confidentiality_signed) for p in named)
+
+
+def _grants(datasets: Sequence[compliance.PermittedDataset]) -> tuple[Grant, ...]:
+    return tuple(
+        Grant(d.dataset_id, d.version, d.dataset_class, d.holder, tuple(d.categories), d.years[0], d.years[-1])
+        for d in datasets
+    )
+
+
+def _evidence(item: hosts.EvidenceItem) -> Evidence:
+    return Evidence(item.type, item.issuer, item.reference, item.valid_from, item.valid_to)
+
+
+def _environment(fact: hosts.EnvironmentRegistered) -> Environment:
+    return Environment(
+        fact.environment_id,
+        fact.operator,
+        fact.storage_country,
+        fact.controlling_jurisdiction,
+        fact.adequacy,
+        tuple(_evidence(item) for item in fact.evidence),
+    )

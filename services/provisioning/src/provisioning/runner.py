@@ -1,0 +1,182 @@
+"""The step runner: takes one due step at a time, has an environment do it, and records what it brought.
+
+A lease lasts seconds and is renewed while the work goes on, so that the step of a worker that died is soon taken by
+another; its fence keeps the dead one, should it come back, from changing anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from chassis.crash import crash_point
+from chassis.logs import logger
+from chassis.runtime import Runtime
+from chassis.supervision import backoff_seconds, wait_until
+from provisioning import storage
+from provisioning.commands import GiveUp, Record
+from provisioning.domain import next_step, project_of
+from provisioning.environments import Deletion, Environment, Refused, Superseded, Trouble
+from provisioning.events import Done, Erased, Step
+from provisioning.progress import Progress
+from provisioning.sayings import Certificate
+from provisioning.settings import ProvisioningSettings
+from provisioning.storage import Ticket, Workspace
+from provisioning.work import TO_BE_CLEARED, Work
+
+POLL_SECONDS = 0.2
+
+log = logger()
+
+
+class Runner:
+    """Workers over the due steps of all workspaces. Any number of processes may run them side by side."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        progress: Progress,
+        environments: Mapping[str, Environment],
+        settings: ProvisioningSettings,
+    ) -> None:
+        self._runtime = runtime
+        self._progress = progress
+        self._environments = environments
+        self._settings = settings
+
+    async def run(self) -> None:
+        """One worker, until the service stops. Raises what the service's own database raises."""
+        while not self._runtime.stopping.is_set():
+            async with self._runtime.transaction("lease") as transaction:
+                ticket = await storage.lease(transaction.connection, self._settings.lease_seconds)
+            if ticket is None:
+                await wait_until(self._runtime.stopping, POLL_SECONDS)
+                continue
+            crash_point(f"step_{ticket.step.value}_leased")
+            await self._take(ticket)
+            crash_point(f"step_{ticket.step.value}_recorded")
+
+    async def _take(self, ticket: Ticket) -> None:
+        if ticket.attempts > self._settings.step_attempts:
+            # The worker died in each attempt: whatever kills it must not do so for ever.
+            return await self._give_up(ticket, "ATTEMPTS_EXHAUSTED")
+        seconds = self._settings.fill_seconds if ticket.step is Step.FILL else self._settings.step_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                await self._while_leased(ticket)
+        except Superseded:
+            log.warning("step_superseded", workspace_id=ticket.workspace_id, step=ticket.step.value)
+        except Refused as refusal:
+            await self._give_up(ticket, refusal.code)
+        except Trouble as trouble:
+            await self._fail(ticket, trouble.code)
+        except TimeoutError:
+            await self._fail(ticket, "STEP_TIMED_OUT")
+        return None
+
+    async def _while_leased(self, ticket: Ticket) -> None:
+        """Does the step as long as it is due and ours; stops at once when another step became due meanwhile."""
+        working = asyncio.create_task(self._do(ticket))
+        keeping = asyncio.create_task(self._keep_lease(ticket))
+        try:
+            await asyncio.wait({working, keeping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (working, keeping):
+                task.cancel()
+            await asyncio.wait({working, keeping})
+        for task in (working, keeping):
+            if not task.cancelled():
+                return task.result()
+        raise Superseded
+
+    async def _keep_lease(self, ticket: Ticket) -> None:
+        pause = self._settings.lease_seconds / 4
+        while not await wait_until(self._runtime.stopping, pause):
+            async with self._runtime.transaction("renew") as transaction:
+                step = await storage.renew(transaction.connection, ticket, self._settings.lease_seconds)
+                if step is not None and step is not ticket.step:
+                    await storage.put_off(transaction.connection, ticket, 0, None)
+            if step is not ticket.step:
+                raise Superseded
+        async with self._runtime.transaction("release") as transaction:
+            await storage.put_off(transaction.connection, ticket, 0, None)
+
+    async def _do(self, ticket: Ticket) -> None:
+        workspace = await self._begin(ticket)
+        if workspace is None:
+            return
+        project = project_of(workspace.state)
+        assert project is not None, "a step is due only after a permit"
+        environment = self._environments.get(project.environment_id or "")
+        done: Done | Deletion
+        if environment is None:
+            done = Work.without_environment(ticket.step, project)
+        else:
+            async with self._runtime.transaction("work") as transaction:
+                work = await Work.read(
+                    transaction, ticket.step, workspace, project, sandbox=self._settings.clock == "sandbox"
+                )
+            done = await work.do(environment, ticket)
+        crash_point(f"step_{ticket.step.value}_done")
+        await self._record(ticket, done)
+
+    async def _begin(self, ticket: Ticket) -> Workspace | None:
+        """The workspace, if there is work for an environment. The gate is asked here, right before what needs it."""
+        async with self._runtime.transaction("begin") as transaction:
+            workspace = await storage.lock_workspace(transaction.connection, ticket.workspace_id)
+            if workspace is None:
+                return None
+            project = project_of(workspace.state)
+            if ticket.step in (Step.CLEAR, Step.OPEN):
+                if project is None or project.environment_id is None:
+                    raise Refused(TO_BE_CLEARED)
+                workspace = await self._progress.judge(transaction, workspace)
+            if next_step(workspace.state) is ticket.step and ticket.step is not Step.CLEAR:
+                return workspace
+            # Something else is due, or nothing.
+            if not await storage.finish(transaction.connection, ticket):
+                raise Superseded
+            await self._progress.apply(transaction, workspace, [])
+            return None
+
+    async def _record(self, ticket: Ticket, done: Done | Deletion) -> None:
+        async with self._runtime.transaction("record") as transaction:
+            workspace = await storage.lock_workspace(transaction.connection, ticket.workspace_id)
+            if workspace is None or not await storage.finish(transaction.connection, ticket):
+                raise Superseded
+            certificate = None
+            if isinstance(done, Deletion):
+                project = project_of(workspace.state)
+                assert project is not None, "only a workspace with a permit is destroyed"
+                certificate = Certificate(workspace, project, done, transaction.now)
+                # The key goes in the same transaction as the word that it is gone.
+                await storage.destroy_key(transaction.connection, ticket.workspace_id)
+                await storage.keep_certificate(
+                    transaction.connection, ticket.workspace_id, certificate.text, certificate.sha256
+                )
+                done = Erased(certificate.sha256)
+            await self._progress.apply(transaction, workspace, [Record(done)], certificate=certificate)
+        log.info("step_done", workspace_id=ticket.workspace_id, step=ticket.step.value, attempts=ticket.attempts)
+
+    async def _fail(self, ticket: Ticket, code: str) -> None:
+        if ticket.attempts >= self._settings.step_attempts:
+            return await self._give_up(ticket, code)
+        seconds = backoff_seconds(ticket.attempts, first=0.5, most=60)
+        async with self._runtime.transaction("fail") as transaction:
+            await storage.put_off(transaction.connection, ticket, seconds, code)
+        log.warning(
+            "step_failed",
+            workspace_id=ticket.workspace_id,
+            step=ticket.step.value,
+            attempts=ticket.attempts,
+            code=code,
+        )
+        return None
+
+    async def _give_up(self, ticket: Ticket, code: str) -> None:
+        async with self._runtime.transaction("give-up") as transaction:
+            workspace = await storage.lock_workspace(transaction.connection, ticket.workspace_id)
+            if workspace is None or not await storage.finish(transaction.connection, ticket):
+                return
+            await self._progress.apply(transaction, workspace, [GiveUp(ticket.step, code)])
+        log.warning("person_needed", workspace_id=ticket.workspace_id, step=ticket.step.value, code=code)

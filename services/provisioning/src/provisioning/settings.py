@@ -1,0 +1,42 @@
+"""What provisioning is told from outside."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+from chassis.settings import Settings
+
+
+class ProvisioningSettings(Settings):
+    """GUICHET_* variables of this service, beside those of every service."""
+
+    holder_url: str = Field(repr=False)
+    """The database of the data holder, which is only read."""
+    workspaces_url: str = Field(repr=False)
+    """The database of the postgres environment: its owner, who may create roles."""
+    postgres_environments: Annotated[tuple[str, ...], NoDecode] = ()
+    """Ids of the environments that are this database, separated by commas in the variable."""
+    workspaces_backed_up: bool = False
+    """Whether backups of the workspaces outlive them: certificates then say that they do not cover backups."""
+    deletion_after_days: int = Field(default=30, ge=0, le=180)
+    """How long a closed workspace is kept. EHDS:68(12) allows six months."""
+    workers: int = Field(default=3, ge=1, le=32)
+    """Steps done at the same time."""
+    lease_seconds: float = Field(default=10, ge=1)
+    """How long a worker that has died holds a step up."""
+    step_attempts: int = Field(default=8, ge=1)
+    """Attempts at a step before a person is needed."""
+    step_seconds: float = Field(default=120, ge=1)
+    """Time limit of a step, an extraction apart."""
+    fill_seconds: float = Field(default=4 * 3600, ge=1)
+    """Time limit of an extraction."""
+
+    @field_validator("postgres_environments", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value

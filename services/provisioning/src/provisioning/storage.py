@@ -1,0 +1,306 @@
+"""Everything provisioning asks of its own database: workspaces and their events, due steps, keys, the registry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from asyncpg import Connection
+from asyncpg.pgproto.pgproto import UUID
+from pydantic import TypeAdapter
+
+from contracts.envelope import Envelope, read_time, write_time
+from provisioning.domain import PersonNeeded, State, Unheard, evolve
+from provisioning.events import Event, Step
+
+_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A workspace as read: the fold of its events, and the event that last changed what is wished."""
+
+    workspace_id: str
+    request_id: str
+    environment_id: str | None
+    state: State
+    length: int
+    cause: Envelope | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A leased step: whoever holds the newest fence may act for the workspace."""
+
+    workspace_id: str
+    step: Step
+    fence: int
+    attempts: int
+
+
+def name_of(state: State) -> str:
+    """The word for a state, as lists and reports use it."""
+    match state:
+        case Unheard():
+            return "unheard"
+        case PersonNeeded():
+            return "person-needed"
+        case _:
+            return type(state).__name__.lower()
+
+
+async def lock_workspaces(connection: Connection, requests: Mapping[str, str]) -> dict[str, Workspace]:
+    """Workspaces by id for {workspace id: request id}, made where missing, locked in one order for all batches."""
+    ids = sorted({UUID(i) for i in requests}, key=lambda i: i.bytes)
+    await connection.execute(
+        "INSERT INTO workspaces (workspace_id, request_id, state, changed_at) "
+        "SELECT w, r, 'unheard', now() FROM unnest($1::uuid[], $2::uuid[]) AS t (w, r) ORDER BY w "
+        "ON CONFLICT DO NOTHING",
+        ids,
+        [UUID(requests[str(i)]) for i in ids],
+    )
+    await connection.execute(
+        "SELECT FROM workspaces WHERE workspace_id = ANY($1::uuid[]) ORDER BY workspace_id FOR UPDATE", ids
+    )
+    return await read_workspaces(connection, [str(i) for i in ids])
+
+
+async def lock_workspace(connection: Connection, workspace_id: str) -> Workspace | None:
+    """One workspace, locked; None when there is none."""
+    await connection.execute("SELECT FROM workspaces WHERE workspace_id = $1 FOR UPDATE", UUID(workspace_id))
+    return (await read_workspaces(connection, [workspace_id])).get(workspace_id)
+
+
+async def read_workspaces(connection: Connection, workspace_ids: Iterable[str]) -> dict[str, Workspace]:
+    """Workspaces by id as they stand."""
+    ids = [UUID(i) for i in workspace_ids]
+    rows = await connection.fetch(
+        "SELECT workspace_id, request_id, environment_id, cause FROM workspaces WHERE workspace_id = ANY($1::uuid[])",
+        ids,
+    )
+    found = {
+        str(row["workspace_id"]): Workspace(
+            str(row["workspace_id"]),
+            str(row["request_id"]),
+            row["environment_id"],
+            Unheard(),
+            0,
+            _cause(row["cause"]),
+        )
+        for row in rows
+    }
+    for row in await connection.fetch(
+        "SELECT workspace_id, event FROM events WHERE workspace_id = ANY($1::uuid[]) ORDER BY workspace_id, position",
+        ids,
+    ):
+        workspace = found[str(row["workspace_id"])]
+        state = evolve(workspace.state, _EVENT.validate_json(row["event"]))
+        found[workspace.workspace_id] = replace(workspace, state=state, length=workspace.length + 1)
+    return found
+
+
+async def append_events(
+    connection: Connection,
+    workspace: Workspace,
+    events: Sequence[Event],
+    *,
+    state: State,
+    environment_id: str | None,
+    now: datetime,
+    cause: Envelope | None,
+) -> None:
+    """Keep what happened to a locked workspace, and the state it led to."""
+    await connection.executemany(
+        "INSERT INTO events (workspace_id, position, happened_at, event) VALUES ($1, $2, $3, $4)",
+        [
+            (UUID(workspace.workspace_id), workspace.length + place, now, _EVENT.dump_json(event).decode())
+            for place, event in enumerate(events, 1)
+        ],
+    )
+    await connection.execute(
+        "UPDATE workspaces SET state = $2, environment_id = $3, changed_at = $4, cause = coalesce($5, cause) "
+        "WHERE workspace_id = $1",
+        UUID(workspace.workspace_id),
+        name_of(state),
+        environment_id,
+        now,
+        _cause_text(cause),
+    )
+
+
+def _cause_text(cause: Envelope | None) -> str | None:
+    if cause is None:
+        return None
+    kept = {"id": cause.id, "type": cause.type, "source": cause.source, "subject": cause.subject}
+    more = {"correlation_id": cause.correlation_id, "trace_parent": cause.trace_parent}
+    return json.dumps(kept | more | {"time": write_time(cause.time)})
+
+
+def _cause(text: str | None) -> Envelope | None:
+    if text is None:
+        return None
+    kept: dict[str, Any] = json.loads(text)
+    return Envelope(**(kept | {"time": read_time(kept["time"])}))
+
+
+async def history(connection: Connection, workspace_id: str) -> list[tuple[datetime, Event]]:
+    """What happened to a workspace, in order."""
+    rows = await connection.fetch(
+        "SELECT happened_at, event FROM events WHERE workspace_id = $1 ORDER BY position", UUID(workspace_id)
+    )
+    return [(row["happened_at"], _EVENT.validate_json(row["event"])) for row in rows]
+
+
+async def workspaces_with_permit(connection: Connection, state: str | None = None) -> list[str]:
+    """The ids of all workspaces whose permit is known, or those in one state."""
+    rows = await connection.fetch(
+        "SELECT workspace_id FROM workspaces WHERE state <> 'unheard' AND ($1::text IS NULL OR state = $1) "
+        "ORDER BY changed_at, workspace_id",
+        state,
+    )
+    return [str(row["workspace_id"]) for row in rows]
+
+
+async def find_workspace(connection: Connection, text: str) -> str | None:
+    """The workspace with this id, this request id, or the only one whose id or request id begins so."""
+    rows = await connection.fetch(
+        "SELECT workspace_id FROM workspaces WHERE state <> 'unheard' "
+        "AND (starts_with(workspace_id::text, $1) OR starts_with(request_id::text, $1)) LIMIT 2",
+        text.lower(),
+    )
+    return str(rows[0]["workspace_id"]) if len(rows) == 1 else None
+
+
+async def workspaces_on(connection: Connection, environment_id: str) -> dict[str, str]:
+    """{workspace id: request id} of the workspaces of an environment that are not over."""
+    rows = await connection.fetch(
+        "SELECT workspace_id, request_id FROM workspaces WHERE environment_id = $1 "
+        "AND state NOT IN ('unheard', 'closed', 'destroyed')",
+        environment_id,
+    )
+    return {str(row["workspace_id"]): str(row["request_id"]) for row in rows}
+
+
+# Steps
+
+
+async def schedule(connection: Connection, workspace_id: str, step: Step | None) -> None:
+    """Make `step` the one that is due, at once; a step that is due already keeps its attempts and its lease."""
+    if step is None:
+        await connection.execute("DELETE FROM steps WHERE workspace_id = $1", UUID(workspace_id))
+        return
+    # Another step waits for the lease to end: whoever holds it finds out and lets go.
+    await connection.execute(
+        "INSERT INTO steps (workspace_id, step) VALUES ($1, $2) ON CONFLICT (workspace_id) DO UPDATE "
+        "SET step = excluded.step, since = excluded.since, attempts = 0, not_before = excluded.not_before, code = NULL "
+        "WHERE steps.step <> excluded.step",
+        UUID(workspace_id),
+        step.value,
+    )
+
+
+async def lease(connection: Connection, seconds: float) -> Ticket | None:
+    """Take one due step for so many seconds; None when nothing is due. Another process takes another."""
+    row = await connection.fetchrow(
+        "SELECT workspace_id, step FROM steps WHERE not_before <= clock_timestamp() "
+        "AND (leased_until IS NULL OR leased_until < clock_timestamp()) "
+        "ORDER BY not_before FOR UPDATE SKIP LOCKED LIMIT 1"
+    )
+    if row is None:
+        return None
+    taken = await connection.fetchrow(
+        "UPDATE steps SET attempts = attempts + 1, leased_until = clock_timestamp() + $2, fence = nextval('fences') "
+        "WHERE workspace_id = $1 RETURNING fence, attempts",
+        row["workspace_id"],
+        timedelta(seconds=seconds),
+    )
+    return Ticket(str(row["workspace_id"]), Step(row["step"]), taken["fence"], taken["attempts"])
+
+
+async def renew(connection: Connection, ticket: Ticket, seconds: float) -> Step | None:
+    """Hold a lease for longer. The step that is due now, which may have become another; None when the lease is lost."""
+    step = await connection.fetchval(
+        "UPDATE steps SET leased_until = clock_timestamp() + $3 WHERE workspace_id = $1 AND fence = $2 RETURNING step",
+        UUID(ticket.workspace_id),
+        ticket.fence,
+        timedelta(seconds=seconds),
+    )
+    return None if step is None else Step(step)
+
+
+async def finish(connection: Connection, ticket: Ticket) -> bool:
+    """End a lease and its step; False when someone has a newer lease, whose word counts. Lock the workspace first."""
+    status = await connection.execute(
+        "DELETE FROM steps WHERE workspace_id = $1 AND fence = $2", UUID(ticket.workspace_id), ticket.fence
+    )
+    return bool(status == "DELETE 1")
+
+
+async def put_off(connection: Connection, ticket: Ticket, seconds: float, code: str | None) -> None:
+    """End a lease after a failure: the step is due again in so many seconds, unless another has become due."""
+    await connection.execute(
+        "UPDATE steps SET leased_until = NULL, "
+        "not_before = CASE WHEN step = $3 THEN clock_timestamp() + $4 ELSE not_before END, "
+        "code = CASE WHEN step = $3 THEN $5 ELSE code END WHERE workspace_id = $1 AND fence = $2",
+        UUID(ticket.workspace_id),
+        ticket.fence,
+        ticket.step.value,
+        timedelta(seconds=seconds),
+        code,
+    )
+
+
+async def steps_left(connection: Connection) -> int:
+    """How many workspaces have a step to be done."""
+    return int(await connection.fetchval("SELECT count(*) FROM steps"))
+
+
+async def step_row(connection: Connection, workspace_id: str) -> dict[str, Any] | None:
+    """The due step of a workspace with its attempts, for people."""
+    row = await connection.fetchrow(
+        "SELECT step, attempts, code, since, leased_until > clock_timestamp() AS running "
+        "FROM steps WHERE workspace_id = $1",
+        UUID(workspace_id),
+    )
+    return None if row is None else dict(row)
+
+
+# Keys and certificates
+
+
+async def pseudonym_key(connection: Connection, workspace_id: str, fresh: bytes) -> bytes:
+    """The key of a project: the one it has, else `fresh`, kept from now on."""
+    await connection.execute(
+        "INSERT INTO pseudonym_keys VALUES ($1, $2) ON CONFLICT DO NOTHING", UUID(workspace_id), fresh
+    )
+    return bytes(
+        await connection.fetchval("SELECT key FROM pseudonym_keys WHERE workspace_id = $1", UUID(workspace_id))
+    )
+
+
+async def destroy_key(connection: Connection, workspace_id: str) -> None:
+    """The key is gone: nobody can make this project's pseudonyms again."""
+    await connection.execute("DELETE FROM pseudonym_keys WHERE workspace_id = $1", UUID(workspace_id))
+
+
+async def keep_certificate(connection: Connection, workspace_id: str, certificate: str, sha256: str) -> None:
+    """Keep a certificate; the first one stays."""
+    await connection.execute(
+        "INSERT INTO certificates VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", UUID(workspace_id), certificate, sha256
+    )
+
+
+async def certificate(connection: Connection, workspace_id: str) -> str | None:
+    """The certificate of a destroyed workspace."""
+    found: str | None = await connection.fetchval(
+        "SELECT certificate FROM certificates WHERE workspace_id = $1", UUID(workspace_id)
+    )
+    return found
+
+
+async def note_password(connection: Connection, workspace_id: str, ref: str, now: datetime) -> None:
+    """Remember that a person got a password, never which."""
+    await connection.execute("INSERT INTO passwords_set VALUES ($1, $2, $3)", UUID(workspace_id), ref, now)

@@ -1,0 +1,104 @@
+"""How workspaces and environments are shown to people and machines: plain JSON, ids and codes only."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+from chassis.database import Connection
+from contracts.envelope import write_time
+from provisioning import registry, storage
+from provisioning.domain import PersonNeeded, project_of, settled
+from provisioning.storage import Workspace, name_of
+from safeguards.hosting import Environment
+
+
+async def show_all(connection: Connection, state: str | None = None) -> list[dict[str, Any]]:
+    """A line for each workspace, those that changed last at the end; `state` narrows it to one state."""
+    ids = await storage.workspaces_with_permit(connection, state)
+    found = await storage.read_workspaces(connection, ids)
+    return [summary(found[workspace_id]) for workspace_id in ids]
+
+
+def summary(workspace: Workspace) -> dict[str, Any]:
+    """One workspace in a line."""
+    project = project_of(workspace.state)
+    line: dict[str, Any] = {
+        "workspace_id": workspace.workspace_id,
+        "request_id": workspace.request_id,
+        "state": name_of(workspace.state),
+        "environment_id": workspace.environment_id,
+    }
+    if isinstance(workspace.state, PersonNeeded):
+        line |= {"step": workspace.state.step.value, "code": workspace.state.code}
+    if project is not None:
+        line |= {
+            "permit": project.standing,
+            "expires_on": project.permit.expires_on.isoformat(),
+            "persons": list(project.logins),
+            "datasets": [grant.dataset_id for grant in project.permit.datasets],
+            "waits_for": list(project.undelivered),
+        }
+    return line
+
+
+async def show(connection: Connection, workspace_id: str) -> dict[str, Any] | None:
+    """Everything about one workspace; None when it is not known."""
+    workspace = (await storage.read_workspaces(connection, [workspace_id])).get(workspace_id)
+    project = project_of(workspace.state) if workspace else None
+    if workspace is None or project is None:
+        return None
+    step = await storage.step_row(connection, workspace_id)
+    certificate = await storage.certificate(connection, workspace_id)
+    inner = settled(workspace.state)
+    clearance = project.clearance
+    happened = [
+        {"at": write_time(at), "what": event.kind} for at, event in await storage.history(connection, workspace_id)
+    ]
+    return summary(workspace) | {
+        "permit_id": project.permit.permit_id,
+        "permit_version": project.permit.version,
+        "below": name_of(inner) if inner else None,
+        "clearance": clearance
+        and {
+            "on": clearance.on.isoformat(),
+            "cleared": clearance.cleared,
+            "criteria": [{"code": c.code, "citation": c.citation, "met": c.met} for c in clearance.criteria],
+        },
+        "tables": [
+            {"dataset_id": t.dataset_id, "table": t.table, "rows": t.rows, "sha256": t.sha256} for t in project.tables
+        ],
+        "opt_out_list_versions": sorted({e.opt_out_list_version for e in project.extracts}),
+        "step_due": step and {name: step[name] for name in ("step", "attempts", "code", "running")},
+        "certificate": json.loads(certificate) if certificate else None,
+        "history": happened,
+    }
+
+
+async def show_environments(connection: Connection, today: date) -> list[dict[str, Any]]:
+    """Every environment of the registry with its evidence and what is valid today."""
+    return [environment_of(found, today) for found in (await registry.environments(connection)).values()]
+
+
+def environment_of(environment: Environment, today: date) -> dict[str, Any]:
+    """One environment, with its evidence and what is valid today."""
+    return {
+        "environment_id": environment.environment_id,
+        "operator": environment.operator,
+        "storage_country": environment.storage_country,
+        "controlling_jurisdiction": environment.controlling_jurisdiction,
+        "adequacy": environment.adequacy,
+        "evidence": [
+            {
+                "type": proof.type,
+                "issuer": proof.issuer,
+                "reference": proof.reference,
+                "valid_from": proof.valid_from.isoformat(),
+                "valid_to": proof.valid_to.isoformat(),
+                "lost_on": proof.lost_on and proof.lost_on.isoformat(),
+                "valid": proof.valid_on(today),
+            }
+            for proof in environment.evidence
+        ],
+    }
