@@ -12,7 +12,7 @@ from asyncpg.pgproto.pgproto import UUID
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """A case as stored: `dossier` and `assessment` are JSON texts, absent before acceptance and before the first assessment."""
+    """A case as stored: `dossier` and `assessment` are JSON texts, absent before acceptance and first assessment."""
 
     request_id: str
     dossier: str | None
@@ -34,10 +34,11 @@ _CASE = "SELECT request_id, dossier, environment_id, assessment, assessed_on FRO
 
 
 async def lock_cases(connection: Connection, request_ids: Iterable[str]) -> dict[str, CaseRow]:
-    """The cases of these requests, made where missing, locked in the order of their ids so that no two batches deadlock."""
+    """The cases of these requests, made where missing, locked in the order of their ids: no two batches deadlock."""
     ids = sorted({UUID(i) for i in request_ids}, key=lambda i: i.bytes)
     await connection.execute(
-        "INSERT INTO cases (request_id) SELECT id FROM unnest($1::uuid[]) AS t(id) ORDER BY id ON CONFLICT DO NOTHING", ids
+        "INSERT INTO cases (request_id) SELECT id FROM unnest($1::uuid[]) AS t(id) ORDER BY id ON CONFLICT DO NOTHING",
+        ids,
     )
     rows = await connection.fetch(f"{_CASE} WHERE request_id = ANY($1::uuid[]) ORDER BY request_id FOR UPDATE", ids)
     return {str(row["request_id"]): _case(row) for row in rows}
@@ -69,7 +70,8 @@ async def add_items(connection: Connection, items: Sequence[tuple[str, str, Said
     """Keep what was said: (request id, event id, what). An event that is there already is not added again."""
     await connection.execute(
         "INSERT INTO items (request_id, event_id, said_at, type, data) "
-        "SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[]) ON CONFLICT (event_id) DO NOTHING",
+        "SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[]) "
+        "ON CONFLICT (event_id) DO NOTHING",
         [UUID(request) for request, _, _ in items],
         [UUID(event) for _, event, _ in items],
         [said.said_at for _, _, said in items],
@@ -81,7 +83,8 @@ async def add_items(connection: Connection, items: Sequence[tuple[str, str, Said
 async def items_of(connection: Connection, request_ids: Iterable[str]) -> dict[str, list[Said]]:
     """What was said about each request, in the order it was said, ties in the order it arrived."""
     rows = await connection.fetch(
-        "SELECT request_id, said_at, type, data FROM items WHERE request_id = ANY($1::uuid[]) ORDER BY said_at, position",
+        "SELECT request_id, said_at, type, data FROM items WHERE request_id = ANY($1::uuid[]) "
+        "ORDER BY said_at, position",
         [UUID(i) for i in request_ids],
     )
     items: dict[str, list[Said]] = {}
@@ -112,14 +115,18 @@ async def save_environment(connection: Connection, request_id: str, environment_
 async def save_assessment(connection: Connection, request_id: str, assessment: str, assessed_on: date) -> None:
     """The assessment whose facts are published in this transaction."""
     await connection.execute(
-        "UPDATE cases SET assessment = $2, assessed_on = $3 WHERE request_id = $1", UUID(request_id), assessment, assessed_on
+        "UPDATE cases SET assessment = $2, assessed_on = $3 WHERE request_id = $1",
+        UUID(request_id),
+        assessment,
+        assessed_on,
     )
 
 
 async def describe_dataset(connection: Connection, dataset_id: str, description: str, at: datetime) -> None:
     """The newest description of a dataset; an older one that arrives later changes nothing."""
     await connection.execute(
-        "INSERT INTO datasets (dataset_id, description, described_at) VALUES ($1, $2, $3) ON CONFLICT (dataset_id) DO UPDATE "
+        "INSERT INTO datasets (dataset_id, description, described_at) VALUES ($1, $2, $3) "
+        "ON CONFLICT (dataset_id) DO UPDATE "
         "SET description = excluded.description, described_at = excluded.described_at, withdrawn_at = NULL "
         "WHERE datasets.described_at <= excluded.described_at",
         dataset_id,
@@ -133,20 +140,8 @@ async def withdraw_dataset(connection: Connection, dataset_id: str, at: datetime
     await connection.execute("UPDATE datasets SET withdrawn_at = $2 WHERE dataset_id = $1", dataset_id, at)
 
 
-async def register_environment(connection: Connection, environment_id: str, description: str, at: datetime) -> None:
-    """The newest registration of a hosting environment."""
-    await connection.execute(
-        "INSERT INTO environments (environment_id, description, registered_at) VALUES ($1, $2, $3) "
-        "ON CONFLICT (environment_id) DO UPDATE SET description = excluded.description, registered_at = excluded.registered_at "
-        "WHERE environments.registered_at <= excluded.registered_at",
-        environment_id,
-        description,
-        at,
-    )
-
-
 async def add_environment_event(connection: Connection, environment_id: str, event_id: str, said: Said) -> None:
-    """Evidence gained or lost."""
+    """A registration, evidence gained or evidence lost."""
     await connection.execute(
         "INSERT INTO environment_events (event_id, environment_id, said_at, type, data) VALUES ($1, $2, $3, $4, $5) "
         "ON CONFLICT (event_id) DO NOTHING",
@@ -158,30 +153,35 @@ async def add_environment_event(connection: Connection, environment_id: str, eve
     )
 
 
-async def requests_of_environment(connection: Connection, environment_id: str) -> list[str]:
-    """The requests that name this environment."""
-    rows = await connection.fetch("SELECT request_id FROM cases WHERE environment_id = $1 ORDER BY 1", environment_id)
+async def requests_of_environments(connection: Connection, environment_ids: Iterable[str]) -> list[str]:
+    """The requests that name one of these environments."""
+    rows = await connection.fetch(
+        "SELECT request_id FROM cases WHERE environment_id = ANY($1) ORDER BY 1", sorted(set(environment_ids))
+    )
+    return [str(row["request_id"]) for row in rows]
+
+
+async def requests_never_assessed(connection: Connection) -> list[str]:
+    """The requests whose dossier names something that is not known yet."""
+    rows = await connection.fetch(
+        "SELECT request_id FROM cases WHERE dossier IS NOT NULL AND assessment IS NULL ORDER BY 1"
+    )
     return [str(row["request_id"]) for row in rows]
 
 
 async def datasets(connection: Connection, dataset_ids: Iterable[str]) -> dict[str, str]:
     """Descriptions (JSON texts) of these datasets, those that are known."""
-    rows = await connection.fetch("SELECT dataset_id, description FROM datasets WHERE dataset_id = ANY($1)", sorted(set(dataset_ids)))
+    rows = await connection.fetch(
+        "SELECT dataset_id, description FROM datasets WHERE dataset_id = ANY($1)", sorted(set(dataset_ids))
+    )
     return {row["dataset_id"]: row["description"] for row in rows}
 
 
-async def environments(connection: Connection, environment_ids: Iterable[str]) -> dict[str, str]:
-    """Registrations (JSON texts) of these environments, those that are known."""
-    rows = await connection.fetch(
-        "SELECT environment_id, description FROM environments WHERE environment_id = ANY($1)", sorted(set(environment_ids))
-    )
-    return {row["environment_id"]: row["description"] for row in rows}
-
-
 async def environment_events(connection: Connection, environment_ids: Iterable[str]) -> dict[str, list[Said]]:
-    """Evidence gained and lost by these environments, in the order it was said."""
+    """All that was said of these environments, in the order it was said."""
     rows = await connection.fetch(
-        "SELECT environment_id, said_at, type, data FROM environment_events WHERE environment_id = ANY($1) ORDER BY said_at, position",
+        "SELECT environment_id, said_at, type, data FROM environment_events WHERE environment_id = ANY($1) "
+        "ORDER BY said_at, position",
         sorted(set(environment_ids)),
     )
     events: dict[str, list[Said]] = {}

@@ -8,6 +8,8 @@ CREATE TABLE cases (
 );
 CREATE INDEX cases_environment ON cases (environment_id) WHERE environment_id IS NOT NULL;
 
+CREATE INDEX cases_never_assessed ON cases (request_id) WHERE dossier IS NOT NULL AND assessment IS NULL;
+
 CREATE TABLE items (
     position   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     request_id uuid NOT NULL REFERENCES cases,
@@ -18,18 +20,13 @@ CREATE TABLE items (
 );
 CREATE INDEX items_request ON items (request_id, said_at, position);
 
--- Reference data as their holders and hosts describe them: the newest description, and each piece of evidence lost.
+-- Reference data as their holders and hosts describe them: the newest description of a dataset, and all that
+-- was said of an environment and its evidence.
 CREATE TABLE datasets (
     dataset_id   text PRIMARY KEY,
     description  text NOT NULL,
     described_at timestamptz NOT NULL,
     withdrawn_at timestamptz
-);
-
-CREATE TABLE environments (
-    environment_id text PRIMARY KEY,
-    description    text NOT NULL,
-    registered_at  timestamptz NOT NULL
 );
 
 CREATE TABLE environment_events (

@@ -1,0 +1,45 @@
+"""Which events are acts in a case, and how each becomes an item of its history."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from compliance.storage import Said
+from contracts import authorities, holders, hosts, intake, persons
+from contracts.envelope import Envelope
+from contracts.facts import Fact
+from contracts.registry import facts_of, short
+
+DATASETS: Final = (holders.DatasetDescribed, holders.DatasetWithdrawn)
+ENVIRONMENTS: Final = (hosts.EnvironmentRegistered, hosts.EnvironmentQualified, hosts.EnvironmentQualificationLost)
+OPTOUTS: Final = (persons.OptoutRecorded, persons.OptoutReversed)
+NOT_ACTS: Final = (intake.RequestRejected, intake.SubmissionConflicted)
+
+HEARD: Final[dict[str, type[Fact]]] = {
+    name: kind
+    for module in (intake, authorities, holders, hosts, persons)
+    for name, kind in facts_of(module).items()
+    if not issubclass(kind, NOT_ACTS)
+}
+"""Every type compliance acts upon, by full type."""
+
+
+def act(fact: Fact, envelope: Envelope, data: bytes) -> Said:
+    """The item that an event adds to the history of its request.
+
+    What portals said is dated by their word, as intake passed it on; everything else by the event itself.
+    """
+    match fact:
+        case intake.RequestAccepted():
+            return Said(fact.submitted_at, "request.submitted.v1", "{}")
+        case intake.RequestRevised():
+            members = json.loads(data)
+            revised = {"documents": members["documents"], "set": members["set"]}
+            return Said(fact.said_at, "request.completed.v1", json.dumps(revised, ensure_ascii=False))
+        case intake.RequestWithdrawalRecorded():
+            return Said(fact.said_at, "request.withdrawn.v1", "{}")
+        case intake.RequestNoticeRecorded():
+            return Said(fact.said_at, fact.notice, json.dumps(fact.data, ensure_ascii=False))
+        case _:
+            return Said(envelope.time, short(envelope.type), data.decode())

@@ -1,0 +1,124 @@
+"""Cases as the database holds them, put together for the rules and written back with what was made of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from asyncpg import Connection
+
+from compliance import storage
+from compliance.assessment import Assessment
+from compliance.case import Case, Item
+from compliance.hosting import environments_on
+from compliance.legal_settings import Settings
+from compliance.reading import dataset_of
+from compliance.reference import PermanentBody, Reference
+from compliance.remembered import as_text, from_text
+from compliance.storage import CaseRow, Said
+from contracts.dossier import Dossier
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """What is the same for every case: the bodies with permanent access, and values in place of the dated settings."""
+
+    permanent_bodies: Mapping[str, PermanentBody] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+
+
+@dataclass(slots=True)
+class File:
+    """One case on the desk: what was said so far, and the last assessment. `dossier` is None before acceptance."""
+
+    request_id: str
+    dossier: Dossier | None
+    items: list[Item]
+    assessment: Assessment | None
+    reference: Reference
+
+    def case(self) -> Case | None:
+        """The case for the rules; None while nothing was submitted."""
+        return None if self.dossier is None else Case(self.request_id, self.dossier, self._from_submission())
+
+    def _from_submission(self) -> tuple[Item, ...]:
+        """A history begins with the submission. Of what was said before it only a declared interest still matters."""
+        submitted = next(item for item in self.items if item.type == "request.submitted.v1")
+        since = [submitted]
+        for item in self.items:
+            if item is submitted:
+                continue
+            if item.at >= submitted.at:
+                since.append(item)
+            elif item.type == "interest.declared.v1":
+                since.append(Item(submitted.at, item.type, item.data))
+        return tuple(since)
+
+
+def item_of(said: Said) -> Item:
+    """A thing said, as the rules read it."""
+    return Item(said.said_at, said.type, json.loads(said.data))
+
+
+async def open_files(connection: Connection, rows: Mapping[str, CaseRow], law: Law) -> dict[str, File]:
+    """The cases of these rows with all that was said about them and the reference data they name."""
+    said = await storage.items_of(connection, rows)
+    files = {
+        request_id: File(
+            request_id,
+            Dossier.model_validate_json(row.dossier) if row.dossier else None,
+            [item_of(each) for each in said.get(request_id, ())],
+            from_text(row.assessment) if row.assessment else None,
+            Reference({}, law.permanent_bodies, {}),
+        )
+        for request_id, row in rows.items()
+    }
+    await refer(connection, files.values())
+    return files
+
+
+async def refer(connection: Connection, files: Iterable[File]) -> None:
+    """Look up what the dossiers and the acts of these cases name."""
+    files = list(files)
+    datasets = await storage.datasets(connection, {name for file in files for name in _datasets_named(file)})
+    environments = await storage.environment_events(
+        connection, {name for file in files for name in _environments_named(file)}
+    )
+    known = {name: dataset_of(json.loads(text)) for name, text in datasets.items()}
+    hosts = environments_on({}, [item_of(each) for said in environments.values() for each in said])
+    for file in files:
+        file.reference = replace(file.reference, datasets=known, environments=hosts)
+
+
+def _datasets_named(file: File) -> Iterable[str]:
+    if file.dossier is not None:
+        yield from (dataset.dataset_id for dataset in file.dossier.data.datasets)
+    for item in file.items:
+        yield from item.words("add_datasets")
+        replaced = item.data.get("set")
+        data = replaced.get("data") if isinstance(replaced, Mapping) else None
+        datasets = data.get("datasets") if isinstance(data, Mapping) else None
+        if isinstance(datasets, list):
+            yield from (
+                str(each["dataset_id"]) for each in datasets if isinstance(each, Mapping) and "dataset_id" in each
+            )
+
+
+def _environments_named(file: File) -> Iterable[str]:
+    if file.dossier is not None and file.dossier.environment_id is not None:
+        yield file.dossier.environment_id
+    for item in file.items:
+        replaced = item.data.get("set")
+        name = replaced.get("environment_id") if isinstance(replaced, Mapping) else None
+        if isinstance(name, str):
+            yield name
+
+
+async def keep(connection: Connection, file: File, assessment: Assessment, on: date) -> None:
+    """Write back the assessment whose facts are said in this transaction."""
+    file.assessment = assessment
+    await storage.save_assessment(connection, file.request_id, as_text(assessment), on)
+    if assessment.environment is not None:
+        await storage.save_environment(connection, file.request_id, assessment.environment.environment_id)
