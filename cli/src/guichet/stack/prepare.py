@@ -1,4 +1,4 @@
-"""What a new stack is given once: the sandbox clock, the demo catalogue and environments, a holder's synthetic data."""
+"""What a new stack is given once: the sandbox clock, the demo catalogue and environments; and moving the clock."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -42,13 +42,9 @@ async def set_clock(state: StackState, instant: datetime, timeout: float = 120.0
 
 async def prepare(state: StackState, sandbox_start: datetime | None, tell: Callable[[str], None]) -> None:
     """Fills a new stack; repeating it changes nothing."""
-    from provisioning.synthetic import fill_holder
-
     if sandbox_start:
         tell(f"setting the sandbox clock to {sandbox_start.date().isoformat()}")
         await set_clock(state, sandbox_start)
-    tell("making the synthetic data of the holder")
-    await fill_holder(state.holder_url)
     tell("publishing the demo catalogue and environments")
     await publish(state, reference_events(await clock_now(state)))
     await wait_quiet(state)

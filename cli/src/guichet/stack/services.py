@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from guichet import demo_data
 from guichet.stack import databases, processes
 from guichet.stack.errors import StackError
 from guichet.stack.ports import free_ports, is_free
@@ -52,6 +53,8 @@ def environment(home: Path, state: StackState, name: str, port: int) -> dict[str
     }
     if name == "intake":
         given["GUICHET_PORTALS_FILE"] = str(portals_file(home, state))
+    if name == "compliance":
+        given["GUICHET_PERMANENT_BODIES_FILE"] = str(Path(demo_data.__file__).with_name("catalogue.json"))
     if name == "provisioning":
         given["GUICHET_HOLDER_URL"] = databases.url(state, databases.HOLDER_READER, databases.HOLDER)
         given["GUICHET_WORKSPACES_URL"] = state.workspaces_url

@@ -74,14 +74,26 @@ class Stack:
             self.tell("starting the services")
             services.start(self.home, state)
             save(self.home, state)
-            await services.until_ready(self.home, state)
-            if not state.prepared:
-                from guichet.stack.prepare import prepare
-
-                await prepare(state, sandbox_start, self.tell)
-                state.prepared = True
-                save(self.home, state)
+            if state.prepared:
+                await services.until_ready(self.home, state)
+            else:
+                await self._prepare(state, sandbox_start)
             return state
+
+    async def _prepare(self, state: StackState, sandbox_start: datetime | None) -> None:
+        from guichet.stack.prepare import prepare
+        from provisioning.synthetic import fill_holder
+
+        filling = asyncio.create_task(fill_holder(state.holder_url))
+        try:
+            await services.until_ready(self.home, state)
+            self.tell("making the synthetic data of the holder")
+            await filling
+        finally:
+            filling.cancel()
+        await prepare(state, sandbox_start, self.tell)
+        state.prepared = True
+        save(self.home, state)
 
     def _new(self) -> StackState:
         (self.home / "logs").mkdir(parents=True, exist_ok=True)
