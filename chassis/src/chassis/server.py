@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis.errors import Kind, fingerprint_of, kind_of
 from chassis.logs import logger
@@ -27,8 +28,15 @@ def problem(status: int, title: str, *, code: str, headers: dict[str, str] | Non
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
+async def answer_error(_: Request, error: Exception) -> Response:
+    """503 when what a route needs is away, 500 with a fingerprint when the route is wrong."""
+    if kind_of(error) is Kind.UNAVAILABLE:
+        return problem(503, "Temporarily unavailable", code="unavailable", headers={"Retry-After": "2"})
+    return problem(500, f"Internal error {fingerprint_of(error)}", code="internal")
+
+
 class Guard:
-    """Answers for routes that cannot: 503 when what they need is away, 500 with a fingerprint when they are wrong."""
+    """Keeps routes closed until the service has started, and what they raise out of the server's own log."""
 
     def __init__(self, app: ASGIApp, is_open: Callable[[], bool]) -> None:
         self._app = app
@@ -39,35 +47,19 @@ class Guard:
         if not self._is_open() and scope["path"] not in HEALTH:
             closed = problem(503, "Not started yet", code="not-started", headers={"Retry-After": "2"})
             return await closed(scope, receive, send)
-        answering = False
-
-        async def watch(message: Message) -> None:
-            nonlocal answering
-            answering = True
-            await send(message)
-
         try:
-            await self._app(scope, receive, watch)
-        except Exception as error:  # noqa: BLE001 - a route may fail in any way; the server would print its text
-            away = kind_of(error) is Kind.UNAVAILABLE
-            if away:
+            await self._app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - answered already (see `answer_error`), and raised again for us
+            if kind_of(error) is Kind.UNAVAILABLE:
                 log.warning("request_postponed", error=error)
             else:
                 log.error("request_failed", error=error)
-            if answering:
-                return None
-            response = (
-                problem(503, "Temporarily unavailable", code="unavailable", headers={"Retry-After": "2"})
-                if away
-                else problem(500, f"Internal error {fingerprint_of(error)}", code="internal")
-            )
-            await response(scope, receive, send)
         return None
 
 
 def build_app(routes: Sequence[BaseRoute], is_open: Callable[[], bool]) -> ASGIApp:
     """The application over all routes; but for the five of health they answer 503 until `is_open`."""
-    return Guard(Starlette(routes=list(routes)), is_open)
+    return Guard(Starlette(routes=list(routes), exception_handlers={Exception: answer_error}), is_open)
 
 
 class _Uvicorn(uvicorn.Server):

@@ -4,8 +4,10 @@ import asyncio
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,7 +26,6 @@ from guichet.stack.postgres import Postgres
 
 RunTiny = Callable[..., Any]
 TOPICS = {OPTOUTS: 6, ENVIRONMENTS: 6, CLOCK: 1, DEAD_LETTERS: 6}
-NOWHERE = "127.0.0.1:1"
 
 
 @pytest.fixture(scope="session")
@@ -41,11 +42,33 @@ def name() -> str:
 
 
 @pytest.fixture
-def folder() -> AsyncIterator[Path]:
+def folder() -> Iterator[Path]:
     """A home for servers that a test stops and starts."""
     with tempfile.TemporaryDirectory(prefix="guichet-tests-") as home:
         Path(home).chmod(0o711)
         yield Path(home)
+
+
+@pytest.fixture
+def collector() -> Iterator[tuple[str, list[bytes]]]:
+    """The address of an OTLP collector, and the bodies it was sent."""
+    bodies: list[bytes] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(self.rfile.read(int(self.headers["content-length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", bodies
+        server.shutdown()
+        thread.join()
 
 
 async def publish(servers: str, topic: str, source: str, *facts: tuple[str, Fact], trace: str | None = None) -> None:
@@ -122,6 +145,7 @@ async def test_an_event_comes_in_and_a_fact_goes_out(tiny: RunTiny, servers: str
 async def test_a_trace_goes_through_the_outbox(tiny: RunTiny, servers: str, database_url: str, name: str) -> None:
     trace = f"00-{uuid4().hex}-{uuid4().hex[:16]}-01"
     async with tiny(KAFKA=servers, DATABASE_URL=database_url, TINY_NAME=name) as process:
+        await process.until("/readyz", 200)
         await opt_out(servers, f"{name}-event", trace=trace)
         await process.get(f"/notes/{name}-http", "POST", headers={"traceparent": trace})
         said = await heard(servers, ENVIRONMENTS, f"/guichet/{name}", f"{name}-event", f"{name}-http")
@@ -273,20 +297,26 @@ async def test_a_taken_port_is_refused_with_71(tiny: RunTiny, servers: str, data
             assert await process.ended() == 71
 
 
-async def test_no_value_reaches_a_log_a_metric_or_an_answer(
-    tiny: RunTiny, servers: str, database_url: str, name: str
+async def test_no_value_reaches_a_log_a_trace_a_metric_or_an_answer(
+    tiny: RunTiny, servers: str, database_url: str, name: str, collector: tuple[str, list[bytes]]
 ) -> None:
     marker = f"zq7MARKERzq7{name}"
+    endpoint, spans = collector
     async with tiny(
-        KAFKA=servers, DATABASE_URL=database_url, TINY_NAME=name, TINY_STUMBLES_AT=marker, LOG_LEVEL="debug"
+        KAFKA=servers,
+        DATABASE_URL=database_url,
+        TINY_NAME=name,
+        TINY_STUMBLES_AT=marker,
+        LOG_LEVEL="debug",
+        OTLP_ENDPOINT=endpoint,
     ) as process:
         await process.until("/readyz", 200)
-        await opt_out(servers, marker, f"{name}-good")
+        await opt_out(servers, marker, f"{name}-good", trace=f"00-{uuid4().hex}-{uuid4().hex[:16]}-01")
         producer = AIOKafkaProducer(bootstrap_servers=servers)
         await producer.start()
         bad = {"ce_id": marker, "ce_type": marker, marker: marker, "content-type": marker}
         await producer.send_and_wait(
-            OPTOUTS, marker.encode(), key=marker.encode(), headers=[(key, value.encode()) for key, value in bad.items()]
+            OPTOUTS, marker.encode(), key=b"another", headers=[(key, value.encode()) for key, value in bad.items()]
         )
         await producer.stop()
         await process.quiet()
@@ -299,3 +329,5 @@ async def test_no_value_reaches_a_log_a_metric_or_an_answer(
         assert await process.stop() == 0
     for text in [process.log.read_text(), *(answer.text for answer in answers)]:
         assert "MARKER" not in text
+    assert any(f"{name} batch event".encode() in body for body in spans)
+    assert not any(b"MARKER" in body for body in spans)
