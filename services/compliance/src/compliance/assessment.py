@@ -146,14 +146,13 @@ def assess(case: Case, as_of: date, reference: Reference, settings: Settings | N
     `settings` are those of the deployment; the case's own stand before them. Pure: equal inputs give equal answers.
     Raises CaseError when nothing was submitted by that day, a reference is unknown, or a date leaves the calendar.
     """
-    items = case.known_on(as_of)
-    if not items:
+    submission = case.submission()
+    if submission is None or submission.on > as_of:
         raise CaseError([Problem("not-submitted", "/as_of", "a day on or after the submission is expected")])
-    submitted = items[0].on
-    pack = pack_for(submitted)
-    law = _settings(case, settings).at(submitted)
+    pack = pack_for(submission.on)
+    law = _settings(case, settings).at(submission.on)
     today = Today(as_of)
-    seen = known(case, items, reference, law, pack.regime)
+    seen = known(case, submission, case.known_on(as_of), reference, law, pack.regime)
     look, procedure = proceed(seen, today)
     permit = None
     if procedure.grant is not None:

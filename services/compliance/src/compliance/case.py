@@ -9,6 +9,8 @@ from compliance.calendars import local_date
 from compliance.legal_settings import DEFAULT, Settings
 from contracts.dossier import Dossier
 
+SUBMITTED = "request.submitted.v1"
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -66,6 +68,10 @@ class Case:
     def known_on(self, day: date) -> tuple[Item, ...]:
         """What is known during a day: every item whose local date is not after it, and no other."""
         return self.history[: bisect_right(self.history, day, key=_day_of)]
+
+    def submission(self) -> Item | None:
+        """The submission: the first item of that type, or the first item when none says so; None without history."""
+        return next((item for item in self.history if item.type == SUBMITTED), next(iter(self.history), None))
 
 
 def _day_of(item: Item) -> date:

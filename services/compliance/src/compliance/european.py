@@ -22,7 +22,7 @@ from compliance.rules import european_routes as eu
 from compliance.rules.documents import european_items, missing_in_europe
 from compliance.rules.european_routes import european_routes, scope
 from compliance.rules.routes import choose
-from compliance.steps import STOPPED, after, of, run
+from compliance.steps import STOPPED, after, never, of, run, same_as
 from compliance.tally import Tally, tally
 from contracts.dossier import Dossier
 
@@ -107,7 +107,7 @@ def _lapses(look: Look, complete: Completeness, standing: Standing, shown: Proce
             "completion",
             starts,
             after(look.items, notice),
-            lambda item: complete.completed_by is not None and item.place == complete.completed_by.place,
+            same_as(complete.completed_by),
             look.today,
             look.law,
         )
@@ -145,6 +145,8 @@ def _assess(look: Look, shown: Procedure, counted: Tally, begun: Item) -> None:
         shown.last_decision = counted.confirmed_by.on
         shown.decide(REFUSED)
     elif counted.decided_by is not None:
+        if counted.finding is not None and not counted.grants:
+            shown.reasons.append(STATISTICS_SUFFICIENT)
         _decided(look, shown, counted, statistics)
     else:
         if counted.finding is not None and not counted.grants:
@@ -168,9 +170,7 @@ def _run_steps(look: Look, shown: Procedure, counted: Tally, begun: Item, statis
         start = shown.complete_on or begun.on
         name = "permit_decision_accelerated" if _accelerated(look) else "permit_decision"
     if counted.forwarded is None:
-        awaited = run(
-            name, start, items, lambda item: ends is not None and item.place == ends.place, look.today, look.law
-        )
+        awaited = run(name, start, items, same_as(ends), look.today, look.law)
         if counted.converted_by is not None:
             shown.deadlines.append(awaited.deadline.stopped())
             shown.reasons.extend(awaited.refused_extensions)
@@ -191,7 +191,7 @@ def _with_trusted_holder(
     """Two months for the holder's proposal, two for the decision (EHDS:72(5)); the ordinary step has stopped."""
     before = tuple(item for item in after(look.items, begun) if item.place < forwarded.place)
     start = shown.complete_on or begun.on
-    ordinary = run(name, start, before, lambda item: False, look.today, look.law)
+    ordinary = run(name, start, before, never, look.today, look.law)
     # Forwarding ends the ordinary period even if it was already over: another one runs in its place.
     shown.deadlines.append(replace(ordinary.deadline, state=STOPPED))
     shown.reasons.extend(ordinary.refused_extensions)
@@ -201,7 +201,7 @@ def _with_trusted_holder(
             "trusted_holder_assessment",
             forwarded.on,
             after(look.items, forwarded),
-            lambda item: assessment is not None and item.place == assessment.place,
+            same_as(assessment),
             look.today,
             look.law,
         )
@@ -216,7 +216,7 @@ def _with_trusted_holder(
         "trusted_holder_decision",
         assessment.on,
         after(look.items, assessment),
-        lambda item: ends is not None and item.place == ends.place,
+        same_as(ends),
         look.today,
         look.law,
     )

@@ -13,7 +13,7 @@ from compliance.reference import Reference
 def input_hash(case: Case, as_of: date, reference: Reference) -> str:
     """SHA-256, lower-case hex, over the dossier, what was known on the day, the reference data used, the settings and
     the rule pack, as JSON with sorted members."""
-    items = case.known_on(as_of)
+    items, submission = case.known_on(as_of), case.submission()
     dossier = case.dossier
     body = reference.permanent_bodies.get(dossier.applicant.organisation_id)
     datasets = [reference.datasets.get(dataset.dataset_id) for dataset in dossier.data.datasets]
@@ -22,7 +22,7 @@ def input_hash(case: Case, as_of: date, reference: Reference) -> str:
         "history": [{"at": item.at.timestamp(), "type": item.type, "data": item.data} for item in items],
         "as_of": as_of,
         "settings": [[name, value] for name, value in case.settings.overrides],
-        "rule_pack": pack_for(items[0].on).name if items else None,
+        "rule_pack": None if submission is None else pack_for(submission.on).name,
         "datasets": [None if dataset is None else asdict(dataset) for dataset in datasets],
         "permanent_body": None if body is None else {**asdict(body), "sources": sorted(body.sources)},
         "environments": [

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from compliance.problems import CaseError, Problem
 
-type_names = {bool: "true or false", int: "a whole number", str: "a word", tuple: "a list of words", date: "a date"}
 Value = bool | int | str | date | tuple[str, ...] | None
 
 
@@ -142,9 +141,9 @@ _SYNONYMS: dict[str, dict[object, Value]] = {
     "fr.roll": {
         False: "none",
         True: "next-working-day",
-        "moves": "next-working-day",
-        "next_working_day": "next-working-day",
+        **dict.fromkeys(("moves", "EU", "next", "next working day", "next_working_day"), "next-working-day"),
     },
+    "eu.ethics-required": {True: "always", False: "never", "none": "never", "all": "always"},
     "fr.late-opinion": {"without effect": "without-effect", False: "without-effect", True: "counts"},
     "fr.silence-exception": {"section 7": "required-opinions-express"},
     "fr.sample-procedure": {True: "open", False: "closed"},
@@ -170,13 +169,16 @@ def _read(name: str, raw: object) -> Value:
             raise ValueError("true or false is expected")
         return raw
     if isinstance(kind, int):
-        if not isinstance(raw, int) or isinstance(raw, bool) or not 0 < raw <= 1200:
-            raise ValueError("a whole number between 1 and 1200 is expected")
+        if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= 1200:
+            raise ValueError("a whole number between 0 and 1200 is expected")
         return raw
     if isinstance(kind, date):
         if not isinstance(raw, str):
             raise ValueError("a date is expected")
-        return date.fromisoformat(raw)
+        try:
+            return date.fromisoformat(raw)
+        except ValueError:
+            raise ValueError("a date YYYY-MM-DD is expected") from None
     if isinstance(kind, tuple):
         return _words(raw)
     return _subdivision(raw)

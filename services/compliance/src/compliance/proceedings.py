@@ -17,6 +17,7 @@ from compliance.procedure import REFUSAL_PROPOSED, REFUSED, Procedure
 from compliance.reference import Reference
 from compliance.refusals import OFFER_NATIONAL_ROUTE, Standing, every_dataset_excluded, standing_stops
 from compliance.rules.european_routes import scope
+from compliance.steps import after
 from compliance.today import Today
 from contracts.dossier import Dossier, Person
 from safeguards.hosting import Need
@@ -72,23 +73,23 @@ class Known:
         )
 
 
-def known(case: Case, items: tuple[Item, ...], reference: Reference, law: Law, regime: str) -> Known:
+def known(case: Case, submission: Item, items: tuple[Item, ...], reference: Reference, law: Law, regime: str) -> Known:
     """Put in order what is known; raises CaseError for references nobody knows and completions without shape."""
     environments = environments_on(reference.environments, items)
     if environments is not reference.environments:
         reference = Reference(reference.datasets, reference.permanent_bodies, environments)
     refuse_unknown_references(case.dossier, reference)
-    versions = [Version(items[0], case.dossier)]
-    persons: dict[int, tuple[Person, ...]] = {items[0].place: case.dossier.persons}
-    for item in items[1:]:
+    versions = [Version(submission, case.dossier)]
+    persons: dict[int, tuple[Person, ...]] = {submission.place: case.dossier.persons}
+    for item in after(items, submission):
         before = versions[-1].dossier
         if item.type == "request.completed.v1":
-            after = completed(before, item)
-            if after.data != before.data or after.environment_id != before.environment_id:
-                refuse_unknown_references(after, reference)
-            if after.persons != before.persons:
-                persons[item.place] = after.persons
-            versions.append(Version(item, after))
+            dossier = completed(before, item)
+            if dossier.data != before.data or dossier.environment_id != before.environment_id:
+                refuse_unknown_references(dossier, reference)
+            if dossier.persons != before.persons:
+                persons[item.place] = dossier.persons
+            versions.append(Version(item, dossier))
         elif item.type == "completeness.objected.v1":
             versions.append(Version(item, before))
         elif item.type == "permit.persons-updated.v1":
@@ -105,7 +106,7 @@ def proceed(known: Known, today: Today) -> tuple[Look, Procedure]:
     """
     counting = [known.versions[0]]
     versions = {version.item.place: version for version in known.versions}
-    for item in known.acts.counting[1:]:
+    for item in after(known.acts.counting, known.versions[0].item):
         if item.type not in CHANGES:
             continue
         then = procedure(known.look(counting, Today(item.on), item))

@@ -7,6 +7,7 @@ from compliance.coded import Finding
 from compliance.look import Look
 from compliance.rules.european_routes import scope
 from compliance.rules.stops import EUROPEAN_STOPS, FRENCH_STOPS, stops
+from compliance.steps import after
 from contracts.dossier import Dossier
 
 OFFER_NATIONAL_ROUTE = Finding("OFFER_NATIONAL_ROUTE", "EHDS:105")
@@ -31,7 +32,7 @@ def standing_stops(look: Look) -> Standing:
     lifted_by: Item | None = None
     versions = {version.item.place: version.dossier for version in look.versions}
     dossier = look.versions[0].dossier
-    for item in look.items[1:]:
+    for item in after(look.items, look.submission):
         before = current
         if item.place in versions:
             dossier = versions[item.place]

@@ -70,15 +70,16 @@ def run(
     today: Today,
     law: Law,
     counts_late: Callable[[Item], bool] = always,
-    silence: str | None = None,
+    last: date | None = None,
 ) -> Run:
     """Run a step over the items that came after its start, in order.
 
-    `awaited` recognises the act; `counts_late` says whether one after the due date still counts. An extension counts
-    once, before the act,; otherwise it changes nothing and says why.
+    `awaited` recognises the act; `counts_late` says whether one after the due date still counts; `last` is given where
+    the length is not the step's own. An extension counts once, in time, before the act, with reasons where the law asks
+    for them; otherwise it changes nothing and says why.
     """
     step = STEPS[name]
-    last = due(name, start, law=law)
+    last = last or due(name, start, law=law)
     extended = False
     act: Item | None = None
     too_late: Item | None = None
@@ -96,12 +97,11 @@ def run(
                 act = item
                 break
             too_late = too_late or item
-    state = state_of(act, last, today)
-    return Run(Deadline(name, start, last, silence or step.silence, state, extended), act, too_late, tuple(refused))
+    state = _state_of(act, last, today)
+    return Run(Deadline(name, start, last, step.silence, state, extended), act, too_late, tuple(refused))
 
 
-def state_of(act: Item | None, last: date, today: Today) -> str:
-    """The state of a period by the act that counts, if any, and its last day."""
+def _state_of(act: Item | None, last: date, today: Today) -> str:
     if act is not None:
         return MET if act.on <= last else MET_LATE
     return ELAPSED if today.is_after(last) else RUNNING
@@ -124,6 +124,11 @@ def after(items: tuple[Item, ...], start: Item) -> tuple[Item, ...]:
     if items and items[0].place > start.place:
         return items
     return tuple(item for item in items if item.place > start.place)
+
+
+def same_as(act: Item | None) -> Callable[[Item], bool]:
+    """Recognises one act that was found before; none when there is none."""
+    return lambda item: act is not None and item.place == act.place
 
 
 def of(item_type: str, **members: str) -> Callable[[Item], bool]:
