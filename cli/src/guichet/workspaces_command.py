@@ -1,0 +1,157 @@
+"""`guichet workspaces`: which there are, why one waits, and the way into an open one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import typer
+
+from guichet import console
+from guichet.stack.errors import StackError
+from guichet.stack.state import home_folder, load
+from provisioning.desk import Desk
+from provisioning.environments import Refused, Trouble
+
+app = typer.Typer(no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Workspace = Annotated[str, typer.Argument(help="Id of the workspace or of its request, or the beginning of either.")]
+
+REMEDIES = {
+    "UNKNOWN_WORKSPACE": "guichet workspaces list",
+    "WORKSPACE_NOT_OPEN": "guichet workspaces show WORKSPACE says what it waits for",
+    "PERSON_NOT_ADMITTED": "guichet workspaces show WORKSPACE names who may enter",
+    "PERMIT_EXPIRED": "the permit has ended: ask for an extension before its last month next time",
+    "LOGIN_NOT_OPEN": "wait for the workspace to be confirmed open: guichet workspaces show WORKSPACE",
+    "NO_PERSON_NEEDED": "only a workspace that needs a person can be retried",
+}
+
+
+def ask(question: Callable[[Desk], Awaitable[Any]]) -> Any:
+    """What the desk of provisioning answers; raises StackError with what to do when it refuses."""
+
+    async def answer() -> Any:
+        state = load(home_folder())
+        url = state.service("provisioning").database_url
+        async with Desk(url, state.workspaces_url, sandbox=state.sandbox) as desk:
+            return await question(desk)
+
+    try:
+        return asyncio.run(answer())
+    except (Refused, Trouble) as refusal:
+        raise StackError(refusal.code, REMEDIES.get(refusal.code, "guichet workspaces show WORKSPACE")) from None
+    except (OSError, TimeoutError):
+        raise StackError("the database of provisioning does not answer", "guichet up") from None
+
+
+@app.command("list")
+def list_(
+    state: Annotated[str | None, typer.Option(help="Only those in one state, such as open or person-needed.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Every workspace and its state.
+
+    Example: guichet workspaces list --state person-needed
+    """
+    found = ask(lambda desk: desk.list_workspaces(state))
+    if as_json:
+        return console.show_json(found)
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for title in ("workspace", "request", "state", "environment", "until", "persons", "datasets"):
+        table.add_column(title, no_wrap=title in ("workspace", "request", "until"))
+    for line in found:
+        waits = f" for {', '.join(line['waits_for'])}" if line["waits_for"] else ""
+        needed = f" {line['step']}: {line['code']}" if "code" in line else ""
+        table.add_row(
+            line["workspace_id"][:13],
+            line["request_id"][:13],
+            f"{line['state']}{needed}{waits}",
+            line["environment_id"] or "none",
+            line["expires_on"],
+            ", ".join(line["persons"]),
+            ", ".join(line["datasets"]),
+        )
+    return console.out().print(table)
+
+
+@app.command()
+def show(workspace: Workspace, as_json: Json = False) -> None:
+    """Everything about one workspace: gate, tables, step that is due, certificate, history.
+
+    Example: guichet workspaces show 3f0c2f0a
+    """
+    found = ask(lambda desk: desk.show(workspace))
+    if as_json:
+        return console.show_json(found)
+    for name in ("workspace_id", "request_id", "permit_id", "permit_version", "state", "environment_id", "expires_on"):
+        console.say(f"{name.replace('_', ' '):16} {found[name]}")
+    console.say(f"{'persons':16} {', '.join(found['persons']) or 'nobody'}")
+    if found.get("code"):
+        console.say(f"{'person needed':16} {found['step']}: {found['code']}")
+    if found["waits_for"]:
+        console.say(f"{'waits for':16} {', '.join(found['waits_for'])}")
+    if clearance := found["clearance"]:
+        console.say(f"{'gate':16} {'cleared' if clearance['cleared'] else 'rejected'} on {clearance['on']}")
+        for criterion in clearance["criteria"]:
+            console.say(
+                f"{'':16} {'met   ' if criterion['met'] else 'FAILED'} {criterion['code']}  {criterion['citation']}"
+            )
+    for table in found["tables"]:
+        console.say(f"{'table':16} {table['table']}  {table['rows']} rows  {table['sha256'][:16]}")
+    if step := found["step_due"]:
+        console.say(
+            f"{'step':16} {step['step']}, attempt {step['attempts']}{'  ' + step['code'] if step['code'] else ''}"
+        )
+    if certificate := found["certificate"]:
+        console.say(f"{'certificate':16} {certificate['certificate_id']}  {certificate['destroyed_at']}")
+    for entry in found["history"]:
+        console.say(f"{'':16} {entry['at']}  {entry['what']}")
+    return None
+
+
+@app.command()
+def connect(
+    workspace: Workspace,
+    person: Annotated[str, typer.Argument(help="Reference of the person, as in the permit.")],
+    as_json: Json = False,
+) -> None:
+    """A connection string for one person of an open workspace, with a fresh password; earlier ones stop to work.
+
+    Example: psql "$(guichet workspaces connect 3f0c2f0a p-pi)"
+    """
+    url = ask(lambda desk: desk.connect(workspace, person))
+    if as_json:
+        console.show_json({"url": url})
+    else:
+        console.say(url)
+
+
+@app.command()
+def retry(
+    workspace: Workspace,
+    environment: Annotated[str | None, typer.Option(help="The environment, where the permit names none.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Try a step again that needed a person.
+
+    Example: guichet workspaces retry 3f0c2f0a --environment env-souverain
+    """
+    _tell(ask(lambda desk: desk.retry(workspace, environment)), as_json)
+
+
+@app.command()
+def abandon(workspace: Workspace, as_json: Json = False) -> None:
+    """Give a workspace up: whatever was made is closed and destroyed.
+
+    Example: guichet workspaces abandon 3f0c2f0a
+    """
+    _tell(ask(lambda desk: desk.abandon(workspace)), as_json)
+
+
+def _tell(line: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        console.show_json(line)
+    else:
+        console.say(f"{line['workspace_id']}  {line['state']}")
