@@ -95,9 +95,7 @@ def logs(as_json: Json = False) -> None:
     if as_json:
         console.show_json(response.json())
         return
-    from rich.table import Table
-
-    table = Table("log", "state", "leaves", "root", box=None)
-    for each in response.json()["logs"]:
-        table.add_row(each["origin"], each["state"], str(each["size"]), each["root"][:16] + "…")
-    console.out().print(table)
+    found = response.json()["logs"]
+    width = max((len(each["origin"]) for each in found), default=0)
+    for each in found:
+        console.say(f"{each['origin']:<{width}}  {each['state']}  {each['size']:>9}  {each['root']}")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PARIS = ZoneInfo("Europe/Paris")
 FOLLOW_SECONDS = 0.5
+WIDE = 400
+"""Columns where nobody watches: a line is a line."""
 
 Event = Mapping[str, Any]
 
@@ -61,6 +63,7 @@ def _story(client: httpx.Client, id_: str) -> dict[str, Any] | None:
 
 
 def _show(story: Mapping[str, Any]) -> None:
+    from rich.console import Console
     from rich.text import Text
     from rich.tree import Tree
 
@@ -70,7 +73,8 @@ def _show(story: Mapping[str, Any]) -> None:
     for event in events:
         parent = branches.get(event["causation_id"] or "", root)
         branches[event["id"] or ""] = parent.add(_line(event))
-    console.out().print(root)
+    screen = console.out() if console.out().is_terminal else Console(width=WIDE, highlight=False)
+    screen.print(root, soft_wrap=False)
     repeats = sum(len(event["recorded"]) - 1 for event in events)
     console.say(f"{len(events)} events recorded" + (f", {repeats} of them more than once" if repeats else ""))
     for line in open_periods(events):

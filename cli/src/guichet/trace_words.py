@@ -33,12 +33,10 @@ def words_of(short_type: str, data: Data) -> str:
 
 
 def cited(data: object) -> Iterator[tuple[str, str]]:
-    """Every (code, citation) in the data, in order, each once; the code is empty where only a citation stands."""
-    seen: set[tuple[str, str]] = set()
-    for pair in _cited(data):
-        if pair not in seen:
-            seen.add(pair)
-            yield pair
+    """Every (code, citation) in the data, in order, each once; the code is empty where a citation has none anywhere."""
+    pairs = list(dict.fromkeys(_cited(data)))
+    coded = {citation for code, citation in pairs if code}
+    yield from ((code, citation) for code, citation in pairs if code or citation not in coded)
 
 
 def _cited(data: object) -> Iterator[tuple[str, str]]:
