@@ -96,7 +96,9 @@ def unreadable(error: Unreadable) -> Result:
         case "foreign-source":
             return problem(HTTPStatus.FORBIDDEN, "foreign-source", detail=error.detail)
         case "too-large":
-            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail=error.detail)
+            # What is still to come of the body must not be taken for the next request.
+            close = {"Connection": "close"}
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail=error.detail, headers=close)
         case "unsupported-content-type":
             return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-content-type", detail=error.detail)
         case code if code in _REFUSED:

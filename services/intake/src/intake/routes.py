@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from http import HTTPStatus
 from uuid import UUID
 
@@ -27,6 +29,8 @@ from intake.portals import Buckets, Portals
 from intake.public import PublicRequest
 from intake.settings import LARGEST_BATCH, LARGEST_BODY, IntakeSettings
 
+LINGER_BYTES, LINGER_SECONDS = 4 * 1024 * 1024, 2.0
+"""How much more of a body that is too large is thrown away, and for how long, before its sender is cut off."""
 OUTBOX_SECONDS = 1.0
 """How long a look at the outbox is good for."""
 
@@ -158,13 +162,23 @@ def _unauthorized() -> Result:
 
 async def _read_body(request: Request) -> bytes:
     """The body, given up as soon as it is known to be too large, however much of it is still to come."""
-    too_large = Unreadable("too-large", f"a body of more than {LARGEST_BODY} bytes")
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced[:20]) > LARGEST_BODY:
-        raise too_large
+    stream = request.stream()
     body = bytearray()
-    async for chunk in request.stream():
+    too_large = announced.isdigit() and int(announced[:20]) > LARGEST_BODY
+    while not too_large and (chunk := await anext(stream, None)) is not None:
         body += chunk
-        if len(body) > LARGEST_BODY:
-            raise too_large
+        too_large = len(body) > LARGEST_BODY
+    if too_large:
+        await _let_finish(stream)
+        raise Unreadable("too-large", f"a body of more than {LARGEST_BODY} bytes")
     return bytes(body)
+
+
+async def _let_finish(stream: AsyncIterator[bytes]) -> None:
+    """Throw away a little more of what comes: a sender who is cut off while sending may never see the answer."""
+    thrown_away = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while thrown_away < LINGER_BYTES and (chunk := await anext(stream, None)) is not None:
+                thrown_away += len(chunk)
