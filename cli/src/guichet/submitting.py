@@ -126,7 +126,8 @@ async def public_state(
     if response.status_code != 200:
         return None
     body = response.json()
-    return body if isinstance(body, dict) else None
+    progress = body.pop("progress", {})
+    return {**body, **progress}
 
 
 def stands(shown: Mapping[str, Any], wanted: str) -> bool:

@@ -22,9 +22,9 @@ async def count_rows(url: str) -> int:
         raise Refused("LOGIN_REFUSED") from None
     try:
         tables = await connection.fetch(
-            "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables"
-            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-            " AND has_table_privilege(format('%I.%I', schemaname, tablename), 'SELECT')"
+            "SELECT format('%I.%I', relnamespace::regnamespace, relname) AS name FROM pg_class"
+            " WHERE relkind = 'r' AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')"
+            " AND has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(oid, 'SELECT')"
         )
         counts = [await connection.fetchval(f"SELECT count(*) FROM {table['name']}") for table in tables]  # noqa: S608 - quoted by the server
         return sum(int(each) for each in counts)
