@@ -27,7 +27,7 @@ class Consumer:
     facts: Mapping[str, type[Fact]]
     handle: Handle
     release: str
-    known: Collection[str] = registry.FACTS
+    known: Collection[str] = frozenset(registry.FACTS)
     read: Callable[[Envelope, bytes, str], Fact] = registry.read
 
 
