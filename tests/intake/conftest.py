@@ -347,6 +347,12 @@ def make_event_fixture() -> Callable[..., Json]:
 
 
 @pytest.fixture(scope="session")
+def describe() -> Callable[[str, str], Json]:
+    """`describe(dataset_id, version)`: what a holder says of a dataset."""
+    return dataset_described
+
+
+@pytest.fixture(scope="session")
 def intake_home() -> Iterator[Path]:
     """Where the broker of these tests lives."""
     home = Path(tempfile.mkdtemp(prefix="guichet-intake-")).resolve()

@@ -42,6 +42,9 @@ def read_record(
     try:
         envelope, data = decode(record.headers, record.value)
         if envelope.type not in consumer.facts and envelope.type in consumer.known:
+            somebody_elses = registry.FACTS.get(envelope.type)
+            if somebody_elses is not None and somebody_elses.topic != record.topic:
+                raise Unreadable("wrong-topic", f"{registry.short(envelope.type)} belongs on {somebody_elses.topic}")
             return None
         fact = consumer.read(envelope, data, record.topic)
         if envelope.time - now > SKEW:
