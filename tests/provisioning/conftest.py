@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+
 from chassis.messages import Message
 from chassis.runtime import Runtime
 from contracts.compliance import PermitIssued, PermittedDataset
@@ -56,7 +57,9 @@ class Bench:
     def workspace_id(self) -> str:
         return workspace_id(self.request_id)
 
-    async def tell(self, fact: Fact, *, key: str | None = None, source: str = "/x", time_: datetime | None = None) -> None:
+    async def tell(
+        self, fact: Fact, *, key: str | None = None, source: str = "/x", time_: datetime | None = None
+    ) -> None:
         """One message, as the engine hands it over."""
         key = key or getattr(fact, "request_id", None) or self.request_id
         envelope = Envelope(
@@ -86,10 +89,14 @@ class Bench:
     async def said(self, request_id: str | None = None) -> list[tuple[str, dict[str, Any]]]:
         """Everything said so far about one request, in order: short type and data."""
         async with self.runtime.database.connection() as connection:
-            rows = await connection.fetch("SELECT type, data FROM chassis.facts WHERE key = $1 ORDER BY id", request_id or self.request_id)
-        return [(row["type"].removeprefix("guichet.").removesuffix(".v1"), json.loads(row["data"])) for row in rows]
+            rows = await connection.fetch(
+                "SELECT type, body FROM chassis.facts WHERE key = $1 ORDER BY event_id", request_id or self.request_id
+            )
+        return [(row["type"].removeprefix("guichet.").removesuffix(".v1"), json.loads(row["body"])) for row in rows]
 
-    async def until(self, kind: str, *, times: int = 1, request_id: str | None = None, seconds: float = 60) -> dict[str, Any]:
+    async def until(
+        self, kind: str, *, times: int = 1, request_id: str | None = None, seconds: float = 60
+    ) -> dict[str, Any]:
         """The data of the n-th fact of a kind about a request, as soon as it is said."""
         deadline = time.monotonic() + seconds
         while True:
@@ -151,7 +158,9 @@ def person(ref: str, habilitated: bool = True, signed: bool = True) -> Person:
     )
 
 
-def dataset(dataset_id: str, categories: tuple[str, ...] = ("a", "e"), years: tuple[int, int] = (2014, 2024)) -> PermittedDataset:
+def dataset(
+    dataset_id: str, categories: tuple[str, ...] = ("a", "e"), years: tuple[int, int] = (2014, 2024)
+) -> PermittedDataset:
     source, kind = ("SNDS_MAIN", "snds") if dataset_id.startswith("snds") else ("EDS", "health")
     return PermittedDataset.model_validate(
         {

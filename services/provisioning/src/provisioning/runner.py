@@ -124,8 +124,8 @@ class Runner:
         """The workspace, if there is work for an environment. The gate is asked here, right before what needs it."""
         async with self._runtime.transaction("begin") as transaction:
             workspace = await storage.lock_workspace(transaction.connection, ticket.workspace_id)
-            if workspace is None:
-                return None
+            if workspace is None or not await storage.holds(transaction.connection, ticket):
+                raise Superseded
             project = project_of(workspace.state)
             if ticket.step in (Step.CLEAR, Step.OPEN):
                 if project is None or project.environment_id is None:
@@ -134,8 +134,7 @@ class Runner:
             if next_step(workspace.state) is ticket.step and ticket.step is not Step.CLEAR:
                 return workspace
             # Something else is due, or nothing.
-            if not await storage.finish(transaction.connection, ticket):
-                raise Superseded
+            await storage.finish(transaction.connection, ticket)
             await self._progress.apply(transaction, workspace, [])
             return None
 

@@ -231,6 +231,17 @@ async def renew(connection: Connection, ticket: Ticket, seconds: float) -> Step 
     return None if step is None else Step(step)
 
 
+async def holds(connection: Connection, ticket: Ticket) -> bool:
+    """Whether a lease is still the newest. Lock the workspace first."""
+    return bool(
+        await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM steps WHERE workspace_id = $1 AND fence = $2)",
+            UUID(ticket.workspace_id),
+            ticket.fence,
+        )
+    )
+
+
 async def finish(connection: Connection, ticket: Ticket) -> bool:
     """End a lease and its step; False when someone has a newer lease, whose word counts. Lock the workspace first."""
     status = await connection.execute(
