@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +102,7 @@ class _Stamp:
 
 
 class _Library(logging.Handler):
-    """Passes on what libraries log: the template and where it stands, the numbers in it, no other value."""
+    """Passes on what libraries log: the template, where it stands, numbers and classes of errors, no other value."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
@@ -113,15 +113,17 @@ class _Library(logging.Handler):
             logger=record.name,
             # The text of a library that builds its messages itself may hold anything.
             template=record.msg.partition("\n")[0] if known and isinstance(record.msg, str) else None,
-            numbers=_numbers(record.args),
+            numbers=[value for value in _args(record) if isinstance(value, int | float)],
+            errors=[value for value in _args(record) if isinstance(value, BaseException)],
             at=f"{record.module}:{record.lineno}",
             **({"error": error} if error else {}),
         )
 
 
-def _numbers(args: object) -> list[float]:
-    values: Iterable[object] = args.values() if isinstance(args, Mapping) else args if isinstance(args, tuple) else ()
-    return [value for value in values if isinstance(value, int | float)]
+def _args(record: logging.LogRecord) -> list[object]:
+    if isinstance(record.args, Mapping):
+        return list(record.args.values())
+    return list(record.args or ())
 
 
 def _safe(value: object) -> object:

@@ -6,14 +6,15 @@ import asyncio
 import os
 import signal
 import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 
 import uvloop
 
-from chassis import traces
+from chassis import inbox, traces
+from chassis.catching_up import catch_up
 from chassis.clock import Clock, SandboxClock, SystemClock
 from chassis.consuming import Consuming
 from chassis.database import Database
@@ -26,7 +27,7 @@ from chassis.messages import Message
 from chassis.metrics import Metrics
 from chassis.reading import Consumer
 from chassis.relay import Relay
-from chassis.schema import MigrationRefused
+from chassis.schema import LOCK, MigrationRefused
 from chassis.server import Server, build_app
 from chassis.service import Service
 from chassis.settings import BAD_SETTINGS, Settings
@@ -38,7 +39,7 @@ from contracts.topics import CLOCK
 
 STEP_SECONDS = 5
 STOP_SECONDS = 20
-CATCH_UP_SECONDS = 60
+TEND_SECONDS = 12 * 3600
 NO_PORT = 71
 """Exit code of a process whose port is taken (EX_OSERR of sysexits.h)."""
 
@@ -157,6 +158,7 @@ class Runtime:
         if self.stopping.is_set():
             return None
         self.started = True
+        self._supervisor.keep("tending", self._tend)
         if self.engine is not None:
             self._supervisor.keep("consumer", self._consume)
         self._supervisor.keep("relay", lambda: self.relay.run(self.stopping))
@@ -171,7 +173,8 @@ class Runtime:
         tries = 0
         while not self.stopping.is_set():
             try:
-                return await self.database.migrate(self.service.migrations)
+                await self.database.migrate(self.service.migrations)
+                return await self._tend_inbox()
             except MigrationRefused as error:
                 # The text names a package, a version and a rule.
                 log.error("migration_refused", reason=str(error))
@@ -186,6 +189,15 @@ class Runtime:
             await wait_until(self.stopping, backoff_seconds(tries, most=5))
         return None
 
+    async def _tend_inbox(self) -> None:
+        async with self.database.transaction() as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+            await inbox.keep_partitions(connection, datetime.now(UTC))
+
+    async def _tend(self) -> None:
+        while not await wait_until(self.stopping, TEND_SECONDS):
+            await self._tend_inbox()
+
     async def _consume(self) -> None:
         if self.engine is None or self._consuming is None:
             return
@@ -196,35 +208,11 @@ class Runtime:
         )
 
     async def _run_timers(self) -> None:
-        """Timers wait until what was on the topics at the start has been read.
-
-        A deadline that passed while this service was down must not fire before the answer that came in time.
-        """
         if self.timers is None:
             return
         if self.engine is not None:
-            await self._catch_up(self.engine.name)
+            await catch_up(self._ends, self.database, self.engine.name, self.stopping)
         await self.timers.run(self.stopping)
-
-    async def _catch_up(self, group: str) -> None:
-        ends: dict[str, dict[int, Span] | None] = {}
-        while not self.stopping.is_set():
-            ends = await self.ends()
-            if all(ends.values()):
-                break
-            await wait_until(self.stopping, 0.5)
-        deadline = time.monotonic() + CATCH_UP_SECONDS
-        while not self.stopping.is_set() and time.monotonic() < deadline:
-            async with self.database.connection() as connection:
-                rows = await connection.fetch(_OFFSETS, group)
-            offsets = {(row["topic"], row["part"]): row["next_offset"] for row in rows}
-            if not any(
-                end > max(first, offsets.get((topic, part), first))
-                for topic, parts in ends.items()
-                for part, (first, end) in (parts or {}).items()
-            ):
-                return
-            await wait_until(self.stopping, 0.1)
 
     def _loops(self) -> list[Coroutine[object, object, None]]:
         return list(self.service.tasks(self)) if self.service.tasks else []
@@ -298,6 +286,3 @@ async def _run(service: Service, settings: Settings, axe: threading.Timer) -> in
     axe.start()
     stopping.cancel()
     return await serving
-
-
-_OFFSETS = "SELECT topic, part, next_offset FROM chassis.offsets WHERE consumer = $1"

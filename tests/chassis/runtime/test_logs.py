@@ -123,6 +123,7 @@ warnings.warn(M)
     assert [line["logger"] for line in lines] == ["aiokafka.consumer", "uvicorn.error", "somebody.else", "py.warnings"]
     assert lines[0]["template"] == "Unable to read %s from %d: %s"
     assert lines[0]["numbers"] == [7]
+    assert lines[0]["errors"] == ["ValueError"]
     assert lines[1]["error"]["class"] == "ValueError"  # type: ignore[index]
     assert lines[2]["template"] is None
 
