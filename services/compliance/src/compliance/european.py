@@ -22,7 +22,7 @@ from compliance.rules import european_routes as eu
 from compliance.rules.documents import european_items, missing_in_europe
 from compliance.rules.european_routes import european_routes, scope
 from compliance.rules.routes import choose
-from compliance.steps import STOPPED, after, never, of, run, same_as
+from compliance.steps import STOPPED, Run, after, never, of, run, same_as
 from compliance.tally import Tally, tally
 from contracts.dossier import Dossier
 
@@ -170,14 +170,18 @@ def _run_steps(look: Look, shown: Procedure, counted: Tally, begun: Item, statis
         start = shown.complete_on or begun.on
         name = "permit_decision_accelerated" if _accelerated(look) else "permit_decision"
     if counted.forwarded is None:
-        awaited = run(name, start, items, same_as(ends), look.today, look.law)
-        if counted.converted_by is not None:
-            shown.deadlines.append(awaited.deadline.stopped())
-            shown.reasons.extend(awaited.refused_extensions)
-            return None
-        shown.add(awaited)
+        awaited = shown.add(_unless_converted(run(name, start, items, same_as(ends), look.today, look.law), counted))
         return awaited.deadline.citation if awaited.elapsed else None
     return _with_trusted_holder(look, shown, counted, name, begun, counted.forwarded)
+
+
+def _stopped(step: Run) -> Run:
+    return replace(step, deadline=replace(step.deadline, state=STOPPED))
+
+
+def _unless_converted(step: Run, counted: Tally) -> Run:
+    """A conversion is no decision: the period no longer matters."""
+    return step if counted.converted_by is None else _stopped(step)
 
 
 def _accelerated(look: Look) -> bool:
@@ -193,37 +197,18 @@ def _with_trusted_holder(
     start = shown.complete_on or begun.on
     ordinary = run(name, start, before, never, look.today, look.law)
     # Forwarding ends the ordinary period even if it was already over: another one runs in its place.
-    shown.deadlines.append(replace(ordinary.deadline, state=STOPPED))
-    shown.reasons.extend(ordinary.refused_extensions)
+    shown.add(_stopped(ordinary))
     assessment = counted.proposal
-    holder = shown.add(
-        run(
-            "trusted_holder_assessment",
-            forwarded.on,
-            after(look.items, forwarded),
-            same_as(assessment),
-            look.today,
-            look.law,
-        )
-    )
+    ends, since = counted.ends_decision, after(look.items, forwarded)
+    proposes = run("trusted_holder_assessment", forwarded.on, since, same_as(assessment), look.today, look.law)
     if assessment is None:
         shown.status = "with_trusted_holder"
-        if counted.ends_decision is not None:
-            shown.deadlines[-1] = holder.deadline.stopped()
+        shown.add(proposes if ends is None else _stopped(proposes))
         return None
-    ends = counted.ends_decision
-    decision = run(
-        "trusted_holder_decision",
-        assessment.on,
-        after(look.items, assessment),
-        same_as(ends),
-        look.today,
-        look.law,
-    )
-    if counted.converted_by is not None:
-        shown.deadlines.append(decision.deadline.stopped())
-        return None
-    shown.add(decision)
+    shown.add(proposes)
+    since = after(since, assessment)
+    decides = run("trusted_holder_decision", assessment.on, since, same_as(ends), look.today, look.law)
+    decision = shown.add(_unless_converted(decides, counted))
     followed = {"grant": "granted", "refuse": "refused"}[assessment.word("proposal")]
     if any(verdict in ("granted", "refused") and verdict != followed for verdict in counted.datasets.values()):
         shown.reasons.append(PROPOSAL_NOT_FOLLOWED)

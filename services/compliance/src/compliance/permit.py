@@ -95,7 +95,8 @@ def _persons_at_issue(look: Look, grant: Grant) -> tuple[Person, ...]:
     persons = look.persons_at_first
     for item in look.said("permit.persons-updated.v1"):
         if not grant.precedes(item):
-            persons = persons_of(item) or persons
+            named = persons_of(item)
+            persons = persons if named is None else named
     return persons
 
 

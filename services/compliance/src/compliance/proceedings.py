@@ -93,7 +93,9 @@ def known(case: Case, submission: Item, items: tuple[Item, ...], reference: Refe
         elif item.type == "completeness.objected.v1":
             versions.append(Version(item, before))
         elif item.type == "permit.persons-updated.v1":
-            persons[item.place] = persons_of(item) or persons[next(reversed(persons))]
+            named = persons_of(item)
+            if named is not None:
+                persons[item.place] = named
     with_access = {place: frozenset(p.ref for p in listed) for place, listed in persons.items()}
     return Known(case, who_may_act(items, with_access), tuple(versions), persons, reference, law, regime)
 
