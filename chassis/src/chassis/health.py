@@ -121,11 +121,14 @@ async def status(runtime: Runtime) -> dict[str, object]:
             counts = dict(await connection.fetchrow(_COUNTS, now))
             offsets = await connection.fetch(_OFFSETS, runtime.engine.name if runtime.engine else None)
             pending = await runtime.service.pending(connection) if runtime.service.pending else 0
-        own = await runtime.service.lag(runtime) if runtime.service.lag else {}
+            own = await runtime.service.lag(runtime) if runtime.service.lag else {}
     except Exception as error:  # noqa: BLE001 - a look at the state of things must not fail for the state of things
         log.warning("status_incomplete", error=error)
         return answer
-    lag = _lag(ends, {(row["topic"], row["part"]): row["next_offset"] for row in offsets}) | dict(own)
+    lag = _lag(ends, {(row["topic"], row["part"]): row["next_offset"] for row in offsets})
+    for topic, records in own.items():
+        # The clock may be read by both: whichever is further behind counts.
+        lag[topic] = UNKNOWN if UNKNOWN in (records, lag.get(topic)) else max(records, lag.get(topic, 0))
     counts["outbox_age_seconds"] = round(float(counts["outbox_age_seconds"]), 3)
     answer |= {
         "now": now.isoformat(),

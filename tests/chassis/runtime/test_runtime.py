@@ -258,6 +258,26 @@ async def test_a_jump_of_the_sandbox_clock_fires_the_deadlines_it_passes(
         assert CLOCK in status["lag"]  # type: ignore[operator]
 
 
+async def test_an_answer_that_came_while_it_was_down_counts_before_the_deadline_that_passed(
+    tiny: RunTiny, servers: str, database_url: str, name: str
+) -> None:
+    async with tiny(KAFKA=servers, DATABASE_URL=database_url, TINY_NAME=name) as process:
+        await process.until("/readyz", 200)
+        assert await process.stop() == 0
+    connection = await asyncpg.connect(database_url)
+    for ref in (f"{name}-answered", f"{name}-silent"):
+        await connection.execute(
+            "INSERT INTO chassis.timers VALUES ($1, 'deadline', now() - interval '1 day', $1)", ref
+        )
+    await connection.close()
+    await opt_out(servers, f"{name}-answered")
+    async with tiny(KAFKA=servers, DATABASE_URL=database_url, TINY_NAME=name) as process:
+        await process.until("/readyz", 200)
+        await process.quiet()
+        assert f"{name}-answered" in await notes(database_url, name, "event")
+        assert await notes(database_url, name, "timer") == [f"{name}-silent"]
+
+
 async def test_a_loop_that_keeps_crashing_ends_the_process_with_70(
     tiny: RunTiny, servers: str, database_url: str, name: str
 ) -> None:
