@@ -12,7 +12,8 @@ from guichet.stack.stack import Stack
 from guichet.stack.state import StackState
 from stacks import StartStack
 
-START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+START = datetime(2026, 6, 30, 6, 0, tzinfo=UTC)
+"""Before the first day of any case."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from guichet.assess_command import assessed
 
+from compliance.assessment import assess
+from compliance.reading import read_case, read_reference
 from dossiers import CASES, Told, all_cases, events_of, independent, independent_environments, reference, say
-from guichet.publishing import Event, publish
+from guichet.publishing import Event, clock_now, publish
 from guichet.stack.prepare import set_clock
 from guichet.stack.quiet import wait_quiet
 from guichet.stack.state import StackState
@@ -34,12 +35,12 @@ def last_moment(day: date) -> datetime:
 @pytest.fixture(scope="session")
 async def answers(standing: StackState) -> dict[str, Json]:
     """Every history told day by day, each case asked during the day it asks about; by case id."""
+    now = await clock_now(standing)
     environments = [
-        say("environment.registered.v1", environment, "", datetime(2026, 1, 5, 8, 30, tzinfo=UTC))
+        say("environment.registered.v1", environment, "", now)
         for told in TOLD.values()
         for environment in independent_environments(told)
     ]
-    await set_clock(standing, datetime(2026, 1, 5, 9, 0, tzinfo=UTC))
     await publish(standing, environments)
     await wait_quiet(standing)
 
@@ -81,7 +82,9 @@ def in_any_order(value: object) -> object:
 async def test_a_case_ends_on_the_stack_as_assess_says(name: str, answers: dict[str, Json]) -> None:
     told = TOLD[name]
     catalogue, _ = reference()
-    promised = assessed(told.case, catalogue, {"environments": independent_environments(told)})
+    case, as_of = read_case(told.case)
+    rules = assess(case, as_of, read_reference(catalogue, {"environments": independent_environments(told)}))
+    promised = json.loads(json.dumps(rules.as_json()))
     happened = answers[name]
     own = {str(item["data"].get("ref")) for item in told.case["history"] if item["type"].startswith("optout.")}
     happened["opt_outs"] = [each for each in happened["opt_outs"] if each["ref"] in own]

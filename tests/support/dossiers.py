@@ -96,15 +96,20 @@ def events_of(told: Told) -> Iterator[tuple[datetime, Event]]:
     for item in told.case["history"]:
         at = datetime.fromisoformat(item["at"])
         data = {"dossier": told.case["dossier"]} if item["type"] == "request.submitted.v1" else item["data"]
-        yield at, say(item["type"], data, told.request_id, at)
+        hosted = registry.FACTS[f"guichet.{item['type']}"].topic == "guichet.environments"
+        source = f"/hosts/{told.case['dossier']['environment_id']}" if hosted else None
+        yield at, say(item["type"], data, told.request_id, at, source)
 
 
 def say(short_type: str, data: Json, request: str, at: datetime, source: str | None = None) -> Event:
     """One event about a request, from whoever says such events, at a time."""
     kind = registry.FACTS[f"guichet.{short_type}"]
     fact = kind.read(json.dumps(data))
-    if short_type.startswith(("environment.", "optout.")):
-        key = str(data.get("environment_id") or data["ref"])
+    if short_type.startswith("environment."):
+        key = str(data["environment_id"])
+        return stated(fact, source=f"/hosts/{key}", subject=key, time=at, key=key)
+    if short_type.startswith("optout."):
+        key = str(data["ref"])
         return stated(fact, source=source or SPEAKERS[kind.topic], subject=key, time=at, key=key)
     return stated(fact, source=source or SPEAKERS[kind.topic], subject=request, time=at, key=request)
 

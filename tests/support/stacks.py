@@ -14,6 +14,7 @@ from uuid import uuid4
 import asyncpg
 import httpx
 
+from contracts.identity import request_id
 from guichet.stack.state import StackState
 
 Json = dict[str, Any]
@@ -28,7 +29,7 @@ def submission(dossier: Json, at: datetime, event_id: str | None = None) -> Json
         "id": event_id or str(uuid4()),
         "type": "guichet.request.submitted.v1",
         "source": f"/portals/{dossier['portal']}",
-        "subject": dossier["portal_reference"],
+        "subject": request_id(dossier["portal"], dossier["portal_reference"]),
         "time": at.isoformat(),
         "datacontenttype": "application/json",
         "data": {"dossier": dossier},
