@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -189,10 +190,14 @@ class Office:
             )
         self.client = httpx.AsyncClient(timeout=30)
 
-    async def open(self) -> None:
-        """Returns when the door is open and the consumer has its partitions."""
+    async def open(self, path: str = "/readyz") -> None:
+        """Returns when the door is open and, unless another path is asked, the consumer has its partitions."""
         self.client.base_url = f"http://127.0.0.1:{(await self._logged('http_listening'))['port']}"
-        await self.until(self._is_ready)
+
+        async def is_open() -> bool:
+            return (await self.client.get(path)).status_code == 200
+
+        await self.until(is_open)
 
     async def close(self) -> int:
         """Stops the process; gives its exit code."""
@@ -289,9 +294,6 @@ class Office:
         finally:
             await connection.close()
 
-    async def _is_ready(self) -> bool:
-        return (await self.client.get("/readyz")).status_code == 200
-
     async def _logged(self, event: str) -> Json:
         async def found() -> Json | None:
             for line in self.log.read_text().splitlines(keepends=True):
@@ -373,18 +375,32 @@ async def intake_broker(intake_home: Path) -> AsyncIterator[Kafka]:
         await cluster.stop()
 
 
+@asynccontextmanager
+async def open_office(folder: Path, kafka: str, database_url: str, *, path: str = "/readyz", **variables: str) -> Any:
+    """Intake as a process, from its opening to its end."""
+    found = Office(folder, kafka, database_url, **variables)
+    try:
+        await found.open(path)
+        yield found
+    finally:
+        await found.close()
+
+
+@pytest.fixture(scope="session", name="open_office")
+def open_office_fixture() -> Callable[..., AbstractAsyncContextManager[Office]]:
+    """`async with open_office(folder, kafka, database_url, GUICHET_…="…") as office`: a process of its own."""
+    return open_office
+
+
 @pytest.fixture(scope="session")
 async def office(intake_broker: Kafka, postgres: Postgres, tmp_path_factory: Any) -> AsyncIterator[Office]:
     """Intake, open, knowing a few datasets and environments."""
-    found = Office(tmp_path_factory.mktemp("intake"), intake_broker.bootstrap, await postgres.create_database())
-    try:
-        await found.open()
+    folder, url = tmp_path_factory.mktemp("intake"), await postgres.create_database()
+    async with open_office(folder, intake_broker.bootstrap, url) as found:
         await found.emit(*(dataset_described(*each) for each in DATASETS.items()), topic=CATALOGUE)
         await found.emit(*(environment_registered(each) for each in ENVIRONMENTS_KNOWN), topic=ENVIRONMENTS)
         await found.quiet()
         yield found
-    finally:
-        await found.close()
 
 
 @pytest.fixture
