@@ -7,8 +7,10 @@ import asyncpg
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.record.util import calc_crc32c
 
 from audit import growth, storage
+from audit.fitness import unfit_topics
 from audit.growth import growth_of
 from audit.leaves import Claim, FirstLeaf, Record, parse, parse_blob
 from audit.resume import Inconsistent, check_last_leaves, read_edge
@@ -313,3 +315,41 @@ def test_attributes_that_no_column_takes_are_left_out():
     said = [("ce_id", b"x" * 256), ("ce_subject", b"a\x00"), ("ce_source", b"y" * 255), ("ce_time", b"2026-01-01")]
     columns = growth.columns_of(Record("t", 0, 0, 0, 0, None, said, b""))
     assert columns == growth.Columns(source="y" * 255)
+
+
+async def test_a_topic_that_compacts_is_named(trail):
+    compacted = f"compacted.{secrets.token_hex(4)}"
+    await create_topics(trail.kafka, {compacted: 1}, settings={compacted: {"cleanup.policy": "compact"}})
+    assert await unfit_topics([trail.kafka], [trail.topic, compacted]) == [f"{compacted} cleanup.policy"]
+
+
+async def test_a_header_name_that_is_not_utf8_halts_its_partition_and_no_other(trail):
+    await trail.send(b"read")
+    await send_raw(trail, b"\xff\xfe\xfd\xfc")
+    await trail.send(b"elsewhere", partition=1)
+    async with trail.writing() as writer:
+
+        async def halted():
+            return bool(writer.halted) and len(await trail.leaves(1)) == 2
+
+        await trail.until(halted)
+        assert {(partition.partition, halt.code) for partition, halt in writer.halted.items()} == {
+            (0, "header-name-not-utf8")
+        }
+        await trail.send(b"and on", partition=1)
+
+        async def went_on():
+            return len(await trail.leaves(1)) == 3
+
+        await trail.until(went_on)
+
+
+async def send_raw(trail, name):
+    """A record whose header name is any four bytes, as a client that checks nothing may send it."""
+    builder = trail.producer.create_batch()
+    builder.append(key=None, value=b"odd", timestamp=None, headers=[("NAME", b"x")])
+    builder.close()
+    data = bytearray(bytes(builder._build()).replace(b"NAME", name))
+    data[17:21] = calc_crc32c(bytes(data[21:])).to_bytes(4, "big")
+    builder._buffer = data
+    await (await trail.producer.send_batch(builder, trail.topic, partition=0))

@@ -69,10 +69,8 @@ def _show(report: Report) -> None:
         f"{report.tiles:,} tiles, {report.batches:,} batches, {report.blobs} large records"
     )
     console.say(
-        f"{report.sequences:,} numbered stories without a hole, {report.repeats:,} repetitions compared, "
-        f"{report.producers} producer epochs"
-        if not any(each.level == "L6" for each in report.failures)
-        else f"{report.sequences:,} numbered stories, {report.repeats:,} repetitions compared"
+        f"{report.sequences:,} numbered subjects and {report.producers:,} numbered producers looked at for holes, "
+        f"{report.repeats:,} repetitions compared"
     )
     for failure in report.failures:
         console.say(f"  ✗ {failure}")

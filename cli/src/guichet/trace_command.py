@@ -14,7 +14,7 @@ import typer
 from guichet import console
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
-from guichet.trace_words import cited, day, words_of
+from guichet.trace_words import cited, day, plain, silence_of, words_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -129,8 +129,7 @@ def open_periods(events: Sequence[Event]) -> list[str]:
         else:
             running.pop(data["step"], None)
     return [
-        f"running: {step.replace('_', ' ').lower()} due {day(data.get('due'))}, "
-        f"silence means {str(data.get('silence')).replace('_', ' ').lower()} ({data.get('citation')})"
+        f"running: {plain(step)} due {day(data.get('due'))}, {silence_of(data)} ({data.get('citation')})"
         for step, data in sorted(running.items(), key=lambda item: str(item[1].get("due")))
     ]
 

@@ -19,6 +19,17 @@ def day(text: object) -> str:
     return f"{found.day} {_MONTHS[found.month - 1]} {found.year}"
 
 
+def plain(word: object) -> str:
+    """A coded word as people write it: `fee-agreement` as `fee agreement`."""
+    return str(word).replace("_", " ").replace("-", " ").lower()
+
+
+def silence_of(data: Data) -> str:
+    """What the silence of whoever is awaited means."""
+    word = plain(data.get("silence") or "none")
+    return "silence has no effect" if word == "none" else f"silence means: {word}"
+
+
 def words_of(short_type: str, data: Data) -> str:
     """The sentence for an event, by its type without prefix and version; never fails, whatever the data are."""
     sentence = _SENTENCES.get(short_type)
@@ -59,7 +70,7 @@ def _many(values: object, one: str, more: str) -> str:
 
 
 def _step(data: Data) -> str:
-    return str(data["step"]).replace("_", " ").lower()
+    return plain(data["step"])
 
 
 def _period(data: Data) -> str:
@@ -122,7 +133,7 @@ _SENTENCES: dict[str, Sentence] = {
     "route.determined": lambda d: f"route {d['route'] or 'none'} under {d['rule_pack']}",
     "completeness.passed": lambda d: f"complete on {day(d['complete_on'])}",
     "completeness.failed": lambda d: f"{_many(d['missing'], 'item', 'items')} missing",
-    "deadline.started": lambda d: f"{_period(d)}; silence means {str(d['silence']).replace('_', ' ').lower()}",
+    "deadline.started": lambda d: f"{_period(d)}; {silence_of(d)}",
     "deadline.extended": lambda d: f"{_period(d)}, before {day(d['previous_due'])}",
     "deadline.met": lambda d: f"{_step(d)} came {'late' if d['late'] else 'in time'} (due {day(d['due'])})",
     "deadline.elapsed": lambda d: f"{_step(d)} did not come by {day(d['due'])}",
@@ -153,7 +164,7 @@ _SENTENCES: dict[str, Sentence] = {
         + (f", due {day(d['due'])}" if d["due"] else "")
     ),
     "noncompliance.found": "non-compliance found",
-    "duty.overdue": lambda d: f"overdue since {day(d['due'])}: {str(d['duty']).replace('_', ' ').lower()}",
+    "duty.overdue": lambda d: f"overdue since {day(d['due'])}: {plain(d['duty'])}",
     "register.entry-published": "entry in the public register",
     "register.corrected": "entry in the public register corrected",
     # provisioning

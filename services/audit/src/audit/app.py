@@ -25,6 +25,7 @@ def build(settings: AuditSettings) -> Service:
         return {
             "following": bool(writers) and writers[0].following,
             "nothing_halted": bool(writers) and not writers[0].halted,
+            "topics_fit": bool(writers) and not writers[0].unfit,
         }
 
     return Service(name="audit", migrations="audit.migrations", routes=routes, tasks=tasks, lag=lag, ready=ready)

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from audit import storage
+from audit.fitness import unfit_topics
 from audit.growth import Growth, Log, growth_of, open_growth
 from audit.leaves import Record
 from audit.resume import Inconsistent, check_last_leaves, read_edge
@@ -62,6 +63,8 @@ class Ingest:
         self._followed: dict[TopicPartition, tuple[Log, Edge]] = {}
         self._spans: dict[TopicPartition, Span] = {}
         self._looked = 0.0
+        self._checked: set[str] = set()
+        self.unfit: list[str] = []
         self.halted: dict[TopicPartition, Halt] = {}
         self.following = False
 
@@ -112,6 +115,8 @@ class Ingest:
             logs = await storage.read_logs(connection)
             self._followed.clear()
             self.halted.clear()
+            self.unfit.clear()
+            self._checked.clear()
             self._looked = 0.0
             for each in logs:
                 partition = TopicPartition(each.topic, each.part)
@@ -152,6 +157,11 @@ class Ingest:
         new = sorted(partition for partition in self._spans if partition not in self._followed.keys() | self.halted)
         if new:
             await self._open(new)
+        if topics := {partition.topic for partition in self._spans} - self._checked:
+            self.unfit += await unfit_topics(self._kafka, sorted(topics))
+            self._checked |= topics
+            for setting in self.unfit:
+                log.error("topic_unfit", setting=setting)
         for partition, (each, _) in list(self._followed.items()):
             first, end = self._spans.get(partition, (each.next_offset, each.next_offset))
             if first > each.next_offset:
