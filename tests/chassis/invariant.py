@@ -25,8 +25,7 @@ async def check_invariant(
     good = list(dict.fromkeys(inputs))
     facts = await connection.fetch(
         """
-        SELECT event_id::text, key, causation_id, sequence, subject, source,
-               (convert_from(body, 'UTF8')::json->>'number')::int AS number
+        SELECT event_id::text, key, causation_id, (convert_from(body, 'UTF8')::json->>'number')::int AS number
         FROM chassis.facts WHERE causation_id IS NOT NULL ORDER BY key, sequence
         """
     )
@@ -37,11 +36,13 @@ async def check_invariant(
     for key, _, number in good:
         per_key[key].append(number)
     echoed: dict[str, list[int]] = defaultdict(list)
-    sequences: dict[tuple[str, str], list[int]] = defaultdict(list)
     for fact in facts:
         echoed[fact["key"]].append(fact["number"])
-        sequences[fact["source"], fact["subject"]].append(fact["sequence"])
     assert echoed == per_key, "in order for each key"
+
+    sequences: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for row in await connection.fetch("SELECT source, subject, sequence FROM chassis.facts ORDER BY sequence"):
+        sequences[row["source"], row["subject"]].append(row["sequence"])
     assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in sequences.values()), "sequences without gap"
 
     notes: dict[str, list[int]] = defaultdict(list)

@@ -187,7 +187,7 @@ async def _change(connection: Connection, letter_ids: Sequence[str], state: str,
 
 async def _insert(connection: Connection, consumer: str, verdict: Verdict, release: str, now: datetime) -> str | None:
     """The id of the new letter; None when the record was set aside before."""
-    record, envelope = verdict.record, verdict.envelope
+    record = verdict.record
     names, values = header_columns(record.headers)
     letter_id = await connection.fetchval(
         """
@@ -206,15 +206,15 @@ async def _insert(connection: Connection, consumer: str, verdict: Verdict, relea
         record.value,
         names,
         values,
-        None if envelope is None else _storable(envelope.id),
-        None if envelope is None else _storable(envelope.type),
+        _storable(verdict.event_id),
+        _storable(verdict.event_type),
         verdict.kind.value,
         verdict.code,
         _storable(verdict.detail),
         verdict.fingerprint,
         verdict.attempts,
         release,
-        None if envelope is None else envelope.trace_parent,
+        verdict.trace_parent,
         verdict.blocks_key,
         now,
     )
@@ -240,7 +240,7 @@ async def _reopen(connection: Connection, letter_id: str, verdict: Verdict, rele
 
 def _recorded(verdict: Verdict, consumer: str, release: str) -> DeadLetterRecorded:
     """The fact, with the record's bytes unless they would make it too large: then they are in the letter only."""
-    record, envelope = verdict.record, verdict.envelope
+    record = verdict.record
     headers = [(name, value) for name, value in record.headers if name not in (REDRIVE, LETTER)]
     size = len(record.key or b"") + len(record.value or b"")
     size += sum(len(name) * 6 + len(value or b"") + 40 for name, value in headers)
@@ -250,7 +250,7 @@ def _recorded(verdict: Verdict, consumer: str, release: str) -> DeadLetterRecord
         record_topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        event_id=None if envelope is None else envelope.id[:200],
+        event_id=verdict.event_id,
         kind=verdict.kind.value,
         code=verdict.code,
         fingerprint=verdict.fingerprint,
@@ -258,7 +258,7 @@ def _recorded(verdict: Verdict, consumer: str, release: str) -> DeadLetterRecord
         release=release,
         blocks_key=verdict.blocks_key,
         value_sha256=None if record.value is None else hashlib.sha256(record.value).hexdigest(),
-        trace_parent=None if envelope is None else envelope.trace_parent,
+        trace_parent=verdict.trace_parent,
         key=_base64(record.key) if fits else None,
         value=_base64(record.value) if fits else None,
         headers=tuple(RecordHeader(name=name, value=_base64(value)) for name, value in headers) if fits else None,
@@ -278,9 +278,9 @@ def _base64(raw: bytes | None) -> str | None:
     return None if raw is None else b64encode(raw).decode()
 
 
-def _storable(text: str) -> str:
+def _storable(text: str | None) -> str | None:
     """A text that the database takes: no NUL, no lone surrogate, not long."""
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()[:500]
+    return text and text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()[:500]
 
 
 def _letter(row: asyncpg.Record) -> Letter:

@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from faststream.kafka import KafkaBroker
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
-from chassis import dead_letters, parking, positions
+from chassis import dead_letters, inbox, parking, positions
 from chassis.batch import ClockCaughtUp, Outcome, process
 from chassis.breaker import Breaker, Limits
 from chassis.clock import Clock, SystemClock
@@ -34,6 +35,7 @@ BATCH = 500
 RELEASE = 200
 TICK_SECONDS = 1.0
 ASK_SECONDS = 5
+INBOX_SECONDS = 6 * 3600
 
 log = logger()
 
@@ -74,6 +76,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._subscriber: BatchSubscriber | None = None
         self._size = BATCH
         self._failures = 0
+        self._inbox_due = 0.0
         self.busy_since: float | None = None
         self.progress = 0
 
@@ -143,10 +146,19 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         while not stopping.is_set():
             await wait_until(self._release_due, TICK_SECONDS)
             self._release_due.clear()
+            await self._keep_inbox()
             await self._partitions.tell()
             await self._partitions.look_for_losses()
             while not stopping.is_set() and await self._release(RELEASE):
                 pass
+
+    async def _keep_inbox(self) -> None:
+        """Make and drop partitions of the inbox, now and then. Ids hold the time of the machine, not the sandbox's."""
+        if time.monotonic() < self._inbox_due:
+            return
+        async with self._database.transaction() as connection:
+            await inbox.keep_partitions(connection, datetime.now(UTC))
+        self._inbox_due = time.monotonic() + INBOX_SECONDS
 
     async def _handle(self, records: list[Record]) -> None:
         # The clock goes ahead: what happened after it was set must not be read at the time before.

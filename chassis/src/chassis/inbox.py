@@ -11,6 +11,8 @@ from chassis.database import Connection
 Identity = tuple[str, str]
 """The id of an event and its source: an id is unique within its source only (CloudEvents 1.0, 3.1)."""
 
+PARTITION_LOCK = 45
+
 
 async def enter(connection: Connection, identities: Sequence[Identity]) -> set[int]:
     """Enter events, no two the same, and give the indexes of those that were not there before.
@@ -57,7 +59,9 @@ async def keep_partitions(connection: Connection, today: datetime, *, ahead: int
     """Make the partitions of the coming months, drop those older than `keep_months`.
 
     Keep longer than the longest retention of a topic plus the longest outage, or a replayed record acts twice.
+    Processes of one service take turns.
     """
+    await connection.execute("SELECT pg_advisory_xact_lock($1, 0)", PARTITION_LOCK)
     this = today.year * 12 + today.month - 1
     for month in range(this, this + ahead + 1):
         name = f"inbox_{month // 12:04}_{month % 12 + 1:02}"

@@ -16,7 +16,9 @@ class Verdict:
     """
 
     record: Record
-    envelope: Envelope | None
+    event_id: str | None
+    event_type: str | None
+    trace_parent: str | None
     kind: Kind
     code: str
     detail: str
@@ -38,7 +40,9 @@ def condemn(
     tolerated = code == "unknown-type" and topic is not None and topic.foreign
     return Verdict(
         record,
-        envelope,
+        _sole_text(record, "ce_id") if envelope is None else envelope.id,
+        _sole_text(record, "ce_type") if envelope is None else envelope.type,
+        None if envelope is None else envelope.trace_parent,
         kind_of(error),
         code,
         error.detail if isinstance(error, Unreadable) else "",
@@ -47,3 +51,12 @@ def condemn(
         record.key is not None and not tolerated,
         letter_id,
     )
+
+
+def _sole_text(record: Record, name: str) -> str | None:
+    """What a header says of a record that could not be read, to find it by; None unless it is one readable text."""
+    values = [value for header, value in record.headers if header == name]
+    if len(values) != 1 or values[0] is None:
+        return None
+    text = values[0].decode("utf-8", "replace")
+    return text if text.isascii() and text.isprintable() and 0 < len(text) <= 200 else None

@@ -1,20 +1,524 @@
-from invariant import check_invariant
-from workshop import Bus, Handler, body, build_engine, drain, headers
+"""The engine over a bus in memory and a real database."""
 
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiokafka import TopicPartition
+from invariant import check_invariant
+from workshop import IGNORED, Bus, Handler, body, build_engine, drain, headers, until
+
+from chassis import dead_letters
+from chassis.breaker import Limits
+from chassis.dead_letters import LETTER, REDRIVE, LetterRefused
 from chassis.ids import new_event_id
 
 
+class Shop:
+    """An engine on a bus, and what was put on it."""
+
+    def __init__(self, database, language, partitions=1, **how):
+        self.database = database
+        self.language = language
+        self.bus = Bus(language.noted.topic, partitions)
+        self.handler = Handler(language)
+        self.engine = build_engine(database, language, self.handler, bus=self.bus, **how)
+        self.inputs, self.poison = [], []
+        self.number = 0
+
+    async def open(self):
+        await self.engine.on_partitions_assigned(set(self.bus.logs))
+        return self
+
+    def note(self, key, wish="echo", *, event_id=None, good=None, partition=0, **how):
+        event_id = event_id or new_event_id()
+        good = wish in ("echo", "twice") if good is None else good
+        if good:
+            self.inputs.append((key or "-", event_id, self.number))
+        else:
+            self.poison.append(event_id)
+        record_key = None if key is None else key.encode()
+        self.bus.write(record_key, body(self.number, wish), headers(event_id, **how), partition)
+        self.number += 1
+        return event_id
+
+    async def work(self, most=500):
+        await drain(self.engine, self.bus, most)
+
+    async def check(self, **how):
+        async with self.database.connection() as connection:
+            await check_invariant(
+                connection,
+                inputs=self.inputs,
+                poison=self.poison,
+                ends={place: len(log) for place, log in self.bus.logs.items()},
+                **how,
+            )
+
+    async def fetch(self, query, *values):
+        async with self.database.connection() as connection:
+            return await connection.fetch(query, *values)
+
+    async def letters(self, state=None):
+        async with self.database.connection() as connection:
+            return await dead_letters.list_letters(connection, state=state)
+
+    async def redrive(self, letter):
+        """Redrive a letter and put on the bus what the relay would publish."""
+        async with self.database.connection() as connection:
+            await dead_letters.redrive(connection, letter.letter_id, now=datetime.now(UTC), by="officer-1")
+            row = await connection.fetchrow("SELECT * FROM chassis.raw_records ORDER BY event_id DESC LIMIT 1")
+        found = [(name.decode(), value) for name, value in zip(row["header_names"], row["header_values"], strict=True)]
+        return self.bus.write(row["key"], row["value"], found, row["part"])
+
+
+@pytest.fixture
+async def shop(database, language):
+    return await Shop(database, language).open()
+
+
 async def test_every_event_is_acted_upon_once_and_in_order(database, language):
-    bus = Bus(language.noted.topic, 2)
-    handler = Handler(language)
-    engine = build_engine(database, language, handler, bus=bus)
-    inputs = []
+    shop = await Shop(database, language, partitions=2).open()
     for number in range(50):
-        key, event_id = f"k{number % 7}", new_event_id()
-        bus.write(key.encode(), body(number), headers(event_id), number % 7 % 2)
-        inputs.append((key, event_id, number))
-    await engine.on_partitions_assigned(set(bus.logs))
-    await drain(engine, bus)
-    async with database.connection() as connection:
-        await check_invariant(connection, inputs=inputs, ends=await bus.end_offsets(bus.logs))
-    assert handler.calls == [50]
+        shop.note(f"k{number % 7}", partition=number % 7 % 2)
+    await shop.work()
+    await shop.check()
+    assert shop.handler.calls == [50]
+
+
+async def test_an_event_delivered_twice_is_acted_upon_once_in_one_batch_and_in_two(shop):
+    shop.note("a")
+    shop.note("b")
+    again = [shop.bus.logs[TopicPartition(shop.bus.topic, 0)][0]] * 2
+    for record in again:
+        shop.bus.write(record.key, record.value, record.headers)
+    await shop.work(most=3)
+    await shop.check()
+
+
+async def test_the_same_id_from_another_source_is_another_event(shop):
+    event_id = shop.note("a", source="/portals/one")
+    shop.bus.write(b"b", body(99), headers(event_id, source="/portals/two"))
+    await shop.work()
+    assert len(await shop.fetch("SELECT FROM chassis.facts")) == 2
+
+
+async def test_a_batch_delivered_again_after_its_commit_is_fenced(shop):
+    shop.note("a")
+    records = shop.bus.poll()
+    await shop.engine.handle(records)
+    shop.bus.positions[TopicPartition(shop.bus.topic, 0)] = 1
+    zombie = build_engine(shop.database, shop.language, shop.handler, bus=shop.bus)
+    await zombie.on_partitions_assigned(set(shop.bus.logs))
+    shop.bus.positions[TopicPartition(shop.bus.topic, 0)] = 1
+    await zombie.handle(records)
+    await shop.check()
+
+
+POISON = {
+    "not JSON": (b"{", {}, "not-json"),
+    "not UTF-8": (b'{"number":"\xff"}', {}, "not-utf8"),
+    "wrong type": (b'{"number":"one"}', {}, "invalid-data"),
+    "null value": (None, {}, "null-value"),
+    "empty value": (b"", {}, "not-json"),
+    "deep nesting": (b"[" * 100_000, {}, "invalid-data"),
+    "too large": (b'{"number":1,"wish":"' + b"x" * 300_000 + b'"}', {}, "too-large"),
+    "unknown version": (b"{}", {"type_": "guichet.note.taken.v9"}, "unknown-type"),
+    "a day ahead": (body(1), {"time_": datetime.now(UTC) + timedelta(days=1)}, "clock-skew"),
+}
+
+
+@pytest.mark.parametrize("kind", POISON)
+async def test_what_nobody_can_read_is_set_aside_among_good_neighbours(shop, kind):
+    value, how, code = POISON[kind]
+    for _ in range(5):
+        shop.note("a")
+    event_id = new_event_id()
+    sent = headers(event_id, **how)
+    shop.bus.write(b"bad", value, sent)
+    shop.poison.append(event_id)
+    for _ in range(5):
+        shop.note("a")
+    await shop.work()
+    await shop.check()
+    (letter,) = await shop.letters()
+    assert (letter.code, letter.value, letter.attempts, letter.kind) == (code, value, 1, "unreadable")
+    assert letter.headers == sent
+
+
+async def test_headers_that_break_every_rule_are_kept_as_bytes(shop):
+    shop.note("a")
+    odd = [("ce_id", b"\xff\xfe"), ("ce_id", None), ("", b""), ("nul\x00", b"\x00")]
+    shop.bus.write(b"\x00\xff", b"\x00", odd)
+    shop.note("a")
+    shop.poison.append(None)
+    await shop.work()
+    await shop.check()
+    (letter,) = await shop.letters()
+    assert (letter.headers, letter.key, letter.value) == (odd, b"\x00\xff", b"\x00")
+
+
+@pytest.mark.parametrize(
+    ("wish", "code", "attempts", "kind"),
+    [
+        ("unreadable", "unknown-request", 1, "unreadable"),
+        ("nul", "sqlstate-22021", 1, "unreadable"),
+        ("overflow", "sqlstate-22012", 1, "unreadable"),
+        ("bug", "bug-zerodivisionerror", 3, "bug"),
+    ],
+)
+async def test_what_the_handler_fails_at_is_found_by_halves_and_set_aside_alone(shop, wish, code, attempts, kind):
+    for number in range(20):
+        shop.note(f"k{number % 5}")
+    for number in range(3):
+        shop.note(f"bad{number}", wish)
+        shop.note("k1")
+    await shop.work()
+    await shop.check()
+    letters = await shop.letters()
+    assert {(each.code, each.attempts, each.kind) for each in letters} == {(code, attempts, kind)}
+    assert len({each.fingerprint for each in letters}) == 1
+    assert "secret" not in str(letters)
+
+
+async def test_a_bug_that_passes_at_the_third_try_harms_nobody(shop):
+    shop.note("a")
+    shop.note("b", "twice")
+    await shop.work()
+    await shop.check()
+    assert await shop.letters() == []
+
+
+async def test_an_effect_that_cannot_be_written_condemns_its_message_only(shop):
+    for number in range(9):
+        shop.note(f"k{number}")
+    shop.note("late", "late")
+    shop.note("k1")
+    await shop.work()
+    assert [letter.code for letter in await shop.letters()] == ["sqlstate-22021"]
+    await shop.check()
+
+
+async def test_a_poisoned_key_waits_in_order_and_goes_on_after_redrive(shop):
+    shop.note("a")
+    bad = shop.note("a", "bug", good=True)
+    for _ in range(3):
+        shop.note("a")
+        shop.note("b")
+    await shop.work()
+    assert [row["record_offset"] for row in await shop.fetch("SELECT * FROM chassis.parked ORDER BY id")] == [2, 4, 6]
+    for _ in range(2):
+        shop.note("a")
+    await shop.work(most=1)
+    (letter,) = await shop.letters("open")
+    assert letter.event_id == bad
+    shop.handler.cured = True
+    await shop.redrive(letter)
+    await shop.work()
+    await shop.check()
+    assert not await shop.fetch("SELECT FROM chassis.parked") and not await shop.fetch(
+        "SELECT FROM chassis.blocked_keys"
+    )
+    assert [each.state for each in await shop.letters()] == ["resolved"]
+
+
+async def test_a_redriven_record_keeps_its_bytes_its_id_and_its_partition(database, language):
+    shop = await Shop(database, language, partitions=3).open()
+    shop.note("a", "unreadable", partition=2)
+    await shop.work()
+    (letter,) = await shop.letters()
+    record = await shop.redrive(letter)
+    assert (record.key, record.value, record.partition) == (letter.key, letter.value, 2)
+    assert list(record.headers) == [*letter.headers, (REDRIVE, b"echo"), (LETTER, letter.letter_id.encode())]
+
+
+async def test_a_redrive_that_fails_again_opens_the_same_letter(shop):
+    shop.note("a", "bug")
+    shop.note("a", good=True)
+    shop.inputs.clear()
+    await shop.work()
+    (letter,) = await shop.letters()
+    await shop.redrive(letter)
+    await shop.work()
+    (again,) = await shop.letters()
+    assert (again.letter_id, again.state, again.attempts) == (letter.letter_id, "open", 6)
+    assert len(await shop.fetch("SELECT FROM chassis.parked")) == 1
+    types = [row["type"] for row in await shop.fetch("SELECT type FROM chassis.facts ORDER BY event_id")]
+    assert [each.split(".")[2] for each in types] == ["recorded", "redriven", "recorded"]
+
+
+async def test_a_repeated_redrive_is_acted_upon_once(shop):
+    shop.note("a", "bug", good=True)
+    await shop.work()
+    (letter,) = await shop.letters()
+    shop.handler.cured = True
+    record = await shop.redrive(letter)
+    shop.bus.write(record.key, record.value, record.headers)
+    await shop.work()
+    shop.bus.write(record.key, record.value, record.headers)
+    await shop.work()
+    await shop.check()
+
+
+async def test_a_redrive_for_another_group_is_passed_over(shop):
+    shop.note("a")
+    shop.bus.write(b"a", body(9), [*headers(new_event_id()), (REDRIVE, b"other"), (LETTER, new_event_id().encode())])
+    await shop.work()
+    await shop.check()
+
+
+async def test_a_redrive_header_without_a_letter_opens_no_blocked_key(shop):
+    shop.note("a", "bug")
+    await shop.work()
+    for letter_id in (new_event_id().encode(), b"\xff", b""):
+        shop.bus.write(b"a", body(9), [*headers(new_event_id()), (REDRIVE, b"echo"), (LETTER, letter_id)])
+    await shop.work()
+    await shop.check()
+    assert len(await shop.fetch("SELECT FROM chassis.parked")) == 3
+
+
+async def test_discarding_lets_the_queue_go_and_is_said(shop):
+    shop.note("a", "bug")
+    shop.note("a")
+    await shop.work()
+    (letter,) = await shop.letters()
+    async with shop.database.connection() as connection:
+        now = datetime.now(UTC)
+        await dead_letters.discard(connection, letter.letter_id, now=now, by="officer-1", code="test-data")
+        with pytest.raises(LetterRefused, match="discarded, not open"):
+            await dead_letters.redrive(connection, letter.letter_id, now=now, by="officer-1")
+        with pytest.raises(LetterRefused, match="there is none"):
+            await dead_letters.discard(connection, new_event_id(), now=now, by="officer-1", code="test-data")
+        assert (await dead_letters.show(connection, letter.letter_id)).state == "discarded"
+    shop.poison.clear()
+    await shop.work()
+    await shop.check()
+    assert not await shop.fetch("SELECT FROM chassis.blocked_keys")
+
+
+async def test_a_second_poison_in_the_queue_stops_it_there(shop):
+    shop.note("a", "bug", good=True)
+    shop.note("a")
+    second = shop.note("a", "unreadable", good=False)
+    shop.note("a")
+    await shop.work()
+    (letter,) = await shop.letters("open")
+    shop.handler.grant = _grant_all_but("unreadable", shop.handler.grant)
+    await shop.redrive(letter)
+    await shop.work()
+    (letter,) = await shop.letters("open")
+    assert letter.event_id == second
+    assert len(await shop.fetch("SELECT FROM chassis.parked")) == 1
+    shop.poison.clear()
+    shop.inputs.insert(2, ("a", second, 2))
+    shop.handler.cured = True
+    await shop.redrive(letter)
+    await shop.work()
+    await shop.check()
+
+
+def _grant_all_but(wish, grant):
+    async def granted(wanted, event_id, transaction):
+        if wanted == wish:
+            await grant(wanted, event_id, transaction)
+
+    return granted
+
+
+async def test_an_unreadable_record_behind_a_failing_one_waits_for_its_turn(shop):
+    shop.note("a", "bug")
+    shop.bus.write(b"a", b"{", headers(new_event_id()))
+    shop.note("b")
+    await shop.work()
+    await shop.check()
+    assert [row["record_offset"] for row in await shop.fetch("SELECT * FROM chassis.parked")] == [1]
+
+
+async def test_a_record_without_key_blocks_nothing(shop):
+    shop.note(None, "bug")
+    shop.note(None)
+    await shop.work()
+    await shop.check()
+    assert not await shop.fetch("SELECT FROM chassis.blocked_keys")
+
+
+async def test_types_of_no_concern_move_the_offset_and_nothing_else(shop):
+    shop.bus.write(b"a", b"not even json", headers(new_event_id(), type_=IGNORED))
+    await shop.work()
+    await shop.check()
+    assert shop.handler.calls == []
+
+
+async def test_what_is_away_pauses_and_is_tried_again_and_sets_nothing_aside(shop):
+    tries = 0
+
+    async def fail(wanted, event_id, transaction):
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise ConnectionResetError
+
+    shop.handler.grant = fail
+    shop.note("a")
+    shop.note("b")
+    records = shop.bus.poll()
+    await shop.engine.handle(records)
+    place = TopicPartition(shop.bus.topic, 0)
+    assert shop.bus.paused == {place} and shop.bus.positions[place] == 0 and shop.engine.paused
+
+    async def done():
+        if records := shop.bus.poll():
+            await shop.engine.handle(records)
+        return bool(await shop.fetch("SELECT FROM chassis.facts"))
+
+    await until(done)
+    await shop.check()
+    assert not shop.engine.paused
+
+
+async def test_a_batch_that_takes_too_long_is_made_smaller(shop):
+    sizes = []
+
+    async def handle(transaction, messages):
+        sizes.append(len(messages))
+        if len(messages) > 10:
+            raise TimeoutError
+
+    shop.engine._consumer = replace(shop.engine._consumer, handle=handle)
+    for number in range(40):
+        shop.note(f"k{number}")
+
+    async def done():
+        if records := shop.bus.poll():
+            await shop.engine.handle(records)
+        rows = await shop.fetch("SELECT next_offset FROM chassis.offsets")
+        return bool(rows) and rows[0]["next_offset"] == 40
+
+    await until(done)
+    assert sizes[0] == 40 and min(sizes) <= 10
+
+
+async def test_records_fetched_before_the_assignment_was_ready_are_dropped(shop):
+    place = TopicPartition(shop.bus.topic, 0)
+    for _ in range(4):
+        shop.note("a")
+    await shop.work()
+    shop.note("a")
+    shop.note("a")
+    ahead = shop.bus.logs[place][5:]
+    shop.bus.positions[place] = 6
+    await shop.engine.on_partitions_revoked({place})
+    await shop.engine.handle(ahead)
+    await shop.engine.on_partitions_assigned({place})
+    assert shop.bus.positions[place] == 4, "consuming begins at the database's offset"
+    await shop.engine.handle(ahead)
+    await shop.work()
+    await shop.check()
+
+
+async def test_an_offset_ahead_in_kafka_skips_nothing(database, language):
+    shop = Shop(database, language)
+    for _ in range(5):
+        shop.note("a")
+    shop.bus.positions[TopicPartition(shop.bus.topic, 0)] = 3
+    await shop.open()
+    await shop.work()
+    await shop.check()
+
+
+async def test_records_lost_to_retention_raise_an_alarm(shop, capsys):
+    place = TopicPartition(shop.bus.topic, 0)
+    shop.note("a")
+    await shop.work()
+    for _ in range(4):
+        shop.note("a")
+    shop.bus.first[place] = 3
+    await shop.engine.on_partitions_assigned({place})
+    assert "records_lost" in capsys.readouterr().out
+    assert shop.bus.positions[place] == 3
+    assert _count(shop.engine, "guichet_records_lost_total") == 2
+
+
+async def test_records_lost_while_a_partition_was_paused_raise_an_alarm(shop, capsys):
+    place = TopicPartition(shop.bus.topic, 0)
+    shop.note("a")
+    await shop.work()
+    for _ in range(4):
+        shop.note("a")
+    shop.bus.positions[place] = shop.bus.first[place] = 3
+    await shop.work()
+    await shop.engine._partitions.look_for_losses()
+    assert "records_lost" in capsys.readouterr().out
+    assert _count(shop.engine, "guichet_records_lost_total") == 2
+
+
+async def test_holes_in_the_offsets_are_no_loss(shop, capsys):
+    place = TopicPartition(shop.bus.topic, 0)
+    shop.note("a")
+    await shop.work()
+    shop.note("b")
+    shop.bus.logs[place][1] = replace(shop.bus.logs[place][1], offset=5)
+    await shop.work()
+    await shop.engine._partitions.look_for_losses()
+    assert "records_lost" not in capsys.readouterr().out
+
+
+async def test_a_log_that_lost_its_tail_raises_an_alarm_and_what_is_written_next_is_read(shop, capsys):
+    place = TopicPartition(shop.bus.topic, 0)
+    for _ in range(5):
+        shop.note("a")
+    await shop.work()
+    del shop.bus.logs[place][3:]
+    await shop.engine.on_partitions_assigned({place})
+    assert "log_shortened" in capsys.readouterr().out
+    shop.note("a")
+    shop.note("a", "unreadable")
+    await shop.work()
+    await shop.check()
+
+
+def _count(engine, name):
+    samples = [s for metric in engine._metrics.registry.collect() for s in metric.samples if s.name == name]
+    return sum(sample.value for sample in samples)
+
+
+async def test_the_breaker_stops_a_bad_release_and_lets_go_later(database, language):
+    limits = Limits(letters_per_minute=10, pause_seconds=0.3)
+    shop = await Shop(database, language, limits=limits).open()
+    for number in range(60):
+        shop.note(f"k{number}", "unreadable")
+    await shop.engine.handle(shop.bus.poll(5))
+    assert not shop.engine.paused
+    await shop.engine.handle(shop.bus.poll(20))
+    assert shop.engine.paused and shop.bus.poll() == ()
+    await until(lambda: _true(not shop.bus.paused))
+    await shop.work()
+    assert len(await shop.letters()) == 60
+
+
+async def _true(value):
+    return value
+
+
+async def test_twenty_poisoned_among_two_hundred_good_ones_pass_the_breaker(shop):
+    for number in range(220):
+        shop.note(f"k{number}", "unreadable" if number % 11 == 0 else "echo")
+    await shop.work(most=50)
+    await shop.check()
+    assert len(shop.poison) == 20 and not shop.engine.paused
+
+
+async def test_two_owners_of_one_partition_take_turns(database, language):
+    first = await Shop(database, language).open()
+    for number in range(200):
+        first.note(f"k{number % 9}")
+    records = first.bus.poll()
+    engines = [first.engine] + [build_engine(database, language, first.handler, bus=first.bus) for _ in range(3)]
+    for engine in engines[1:]:
+        await engine.on_partitions_assigned(set(first.bus.logs))
+    first.bus.positions[TopicPartition(first.bus.topic, 0)] = len(records)
+    halves = [records, records[:120], records[60:], records]
+    await asyncio.gather(*(engine.handle(part) for engine, part in zip(engines, halves, strict=True)))
+    await first.work()
+    await first.check()
