@@ -132,6 +132,15 @@ def test_a_sample_with_one_member_changed_is_read_or_unreadable(name: str, which
         return
 
 
+@pytest.mark.parametrize(
+    "wall", ["2026-10-01 08:00:00Z", "2026-10-01T08:00Z", "2026-10-01T08:00:00", "1790841600", "1999-12-31T00:00:00Z"]
+)
+def test_a_moment_in_the_data_is_as_strict_as_the_time_of_the_event(wall: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        registry.read_data(registry.FACTS["guichet.clock.set.v1"], json.dumps({"instant": wall, "wall": wall}).encode())
+    assert caught.value.detail == "instant: instant; wall: instant"
+
+
 def test_half_a_character_is_no_text() -> None:
     assert refusal(body="\ud800").code == "invalid-data"
 

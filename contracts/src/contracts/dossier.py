@@ -26,7 +26,6 @@ def _unique(items: tuple[T, ...]) -> tuple[T, ...]:
     return items
 
 
-UNIQUE = (AfterValidator(_unique), Field(json_schema_extra={"uniqueItems": True}))
 Unique = Annotated[tuple[T, ...], AfterValidator(_unique), Field(json_schema_extra={"uniqueItems": True})]
 UniqueSome = Annotated[
     tuple[T, ...], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_unique)
@@ -200,7 +199,11 @@ class Processing(Shape):
 class Series(Shape):
     """Asked when one decision shall cover several processings (LIL 66-IV)."""
 
-    processings: Annotated[Unique[Processing], Field(min_length=2)]
+    processings: Annotated[
+        tuple[Processing, ...],
+        Field(min_length=2, json_schema_extra={"uniqueItems": True}),
+        AfterValidator(_unique),
+    ]
 
 
 class Person(Shape):

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from contracts.envelope import Unreadable, read_time
 from contracts.facts import OPTIONAL, Shape
 
 Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
@@ -53,11 +54,29 @@ Day = Annotated[
 """A local date, Europe/Paris."""
 
 
+def _instant(value: object, info: ValidationInfo) -> object:
+    if info.mode != "json":
+        return value
+    if isinstance(value, str):
+        with suppress(Unreadable):
+            return read_time(value)
+    raise PydanticCustomError("instant", "a moment is an RFC 3339 instant in the years 2000 to 2199")
+
+
 def _utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+_INSTANT = (
+    "^2[01][0-9]{2}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}"
+    r"(\.[0-9]{1,12})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+)
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_instant),
+    AfterValidator(_utc),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": _INSTANT}),
+]
 """A moment, in UTC on the wire."""
 
 Regime = Literal["FR", "EU"]
