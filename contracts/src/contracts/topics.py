@@ -43,8 +43,8 @@ class Topic:
 
 _ALL = (
     Topic(PORTAL, "portals", True, "/portals/", "request id", ("intake", "audit")),
-    Topic(REQUESTS, "intake", False, "/guichet/intake", "request id", ("compliance", "provisioning", "audit")),
-    Topic(AUTHORITIES, "authorities", True, "/authorities/", "request id", ("compliance", "provisioning", "audit")),
+    Topic(REQUESTS, "intake", False, "/guichet/intake", "request id", ("compliance", "audit")),
+    Topic(AUTHORITIES, "authorities", True, "/authorities/", "request id", ("compliance", "audit")),
     Topic(
         CATALOGUE,
         "holders",
