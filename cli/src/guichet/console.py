@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+WIDTH = 140
+"""Columns of a table that goes into a file or a pipe."""
+
+
 @cache
 def out() -> "Console":
     """Where results for people go."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
 
 
 @cache
@@ -24,7 +28,7 @@ def err() -> "Console":
     """Where progress and errors go."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDTH)
 
 
 def show_json(value: object, *, compact: bool = False) -> None:

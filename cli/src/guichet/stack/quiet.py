@@ -62,7 +62,7 @@ async def _ends(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
     return ends
 
 
-async def wait_quiet(state: StackState, timeout: float = 60.0, *, after: datetime | None = None) -> None:
+async def wait_quiet(state: StackState, timeout: float = 120.0, *, after: datetime | None = None) -> None:
     """Returns when two looks in a row found nothing left to do and no topic grew between them.
 
     Both are needed: a message between two services is for a moment in neither's count, but then a log has grown.

@@ -117,7 +117,7 @@ def stop(state: StackState, seconds: float = 20.0) -> None:
         process.stop(seconds=max(0.1, deadline - time.monotonic()))
 
 
-async def until_ready(home: Path, state: StackState, seconds: float = 60.0) -> None:
+async def until_ready(home: Path, state: StackState, seconds: float = 180.0) -> None:
     """Returns when every process answers /readyz with 200; raises StackError when one ended or took too long."""
     deadline = time.monotonic() + seconds
     async with client(3) as asking:

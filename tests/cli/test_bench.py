@@ -1,0 +1,29 @@
+"""The benchmark measures what it says: every event comes through the hop exactly once."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from guichet.bench.ratio import hop_ratio, summary
+
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    folder = Path(mkdtemp(prefix="guichet-bench-test-")).resolve()
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+async def test_a_hop_and_the_bare_loop_pass_every_record(home: Path) -> None:
+    found = await hop_ratio(home, count=2_000, rounds=1)
+    assert found["hop_ratio"] > 0 and found["bare_per_second"] > 0
+
+
+def test_the_ratio_is_the_middle_of_the_rounds() -> None:
+    assert summary([(5.0, 10.0), (9.0, 10.0), (6.0, 10.0)])["hop_ratio"] == 0.6
