@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -175,11 +175,9 @@ def dataset(
     )
 
 
-MakeBench = Callable[..., Awaitable[Bench]]
-
-
 @asynccontextmanager
-async def running(postgres: Postgres, holder_url: str, **settings: Any) -> AsyncIterator[Bench]:
+async def running(postgres: Postgres, holder_url: str, *, steps: bool = True, **settings: Any) -> AsyncIterator[Bench]:
+    """A service of its own; with `steps` false, somebody else must do them."""
     database_url = await postgres.create_database()
     workspaces_url = settings.pop("workspaces_url", None) or await postgres.create_database()
     given = ProvisioningSettings(
@@ -196,7 +194,7 @@ async def running(postgres: Postgres, holder_url: str, **settings: Any) -> Async
     await runtime.database.migrate("provisioning.migrations")
     tasks = runtime.service.tasks
     assert tasks is not None
-    loops = [asyncio.ensure_future(loop) for loop in tasks(runtime)]
+    loops = [asyncio.ensure_future(loop) for loop in tasks(runtime)] if steps else []
     try:
         bench = Bench(runtime, holder_url, workspaces_url)
         await bench.register()
@@ -205,7 +203,8 @@ async def running(postgres: Postgres, holder_url: str, **settings: Any) -> Async
         assert not failed, failed
     finally:
         runtime.stopping.set()
-        await asyncio.wait(loops)
+        if loops:
+            await asyncio.wait(loops)
         await runtime.database.close()
 
 

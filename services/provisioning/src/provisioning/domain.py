@@ -213,7 +213,7 @@ def decide(state: State, command: Command) -> tuple[Event, ...]:
         case ask.Record(done):
             return () if isinstance(settled(state), Destroyed) else (done,)
         case ask.GiveUp(step, code):
-            return () if isinstance(state, PersonNeeded) else (Stuck(step, code),)
+            return (Stuck(step, code),) if next_step(state) is step else ()
         case ask.Report(report):
             return _report(state, project, report)
         case ask.Retry(environment_id):
@@ -249,7 +249,8 @@ def _judge(state: State, project: Project, clearance: Clearance) -> tuple[Event,
     if inner is None or isinstance(inner, Closed | Destroyed) or clearance.environment_id != project.environment_id:
         return ()
     judged: tuple[Event, ...] = () if clearance == project.clearance else (Judged(clearance),)
-    if clearance.cleared or isinstance(state, PersonNeeded) or isinstance(inner, Open | Frozen):
+    waits = isinstance(state, Requested | Provisioning | Ready) and project.standing != "ended"
+    if clearance.cleared or not waits:
         return judged
     return (*judged, Stuck(Step.CLEAR if isinstance(inner, Requested) else Step.OPEN, NOT_CLEARED))
 

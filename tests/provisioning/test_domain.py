@@ -1,0 +1,276 @@
+"""Laws of a workspace, whatever happens to it and in whatever order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from provisioning import commands as ask
+from provisioning import events as e
+from provisioning.domain import (
+    Closed,
+    Destroyed,
+    Frozen,
+    Open,
+    PersonNeeded,
+    Provisioning,
+    Ready,
+    Requested,
+    State,
+    Unheard,
+    decide,
+    evolve,
+    next_step,
+    project_of,
+    settled,
+)
+from provisioning.events import Step
+from provisioning.project import Clearance, Extract, Grant, Permit, Person, Project, Table
+from safeguards.hosting import Criterion
+
+laws = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+DAY = date(2026, 9, 1)
+MET = Criterion("HDS_MISSING", "CSP:L1111-8", True)
+GRANTS = tuple(Grant(name, "1", "health", "h", ("a",), 2014, 2020) for name in ("d-1", "d-2", "d-3"))
+PERSONS = tuple(Person(f"p-{n}", n != 3, True) for n in range(4))
+
+
+def permit(version: int = 1, **changes: object) -> Permit:
+    base = Permit("permit", version, "declaration", "FR", date(2030, 1, 1), PERSONS[:2], GRANTS[:1], "env-1")
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def clearance(met: bool = True, on: date = DAY) -> Clearance:
+    return Clearance("env-1", on, (replace(MET, met=met),))
+
+
+def run(state: State, *commands: ask.Command) -> State:
+    for command in commands:
+        for event in decide(state, command):
+            state = evolve(state, event)
+    return state
+
+
+def obey(state: State, step: Step, met: bool = True) -> ask.Command:
+    """What an environment that always obeys brings about."""
+    project = project_of(state)
+    assert project is not None
+    match step:
+        case Step.CLEAR:
+            return ask.Judge(clearance(met))
+        case Step.PREPARE:
+            return ask.Record(e.Prepared())
+        case Step.FILL:
+            extracts = tuple(Extract(g, (Table(g.dataset_id, "t", 1, "0"),), 1) for g in project.to_fill)
+            return ask.Record(e.Filled(extracts, project.to_drop, 1, 0, project.objections))
+        case Step.REMOVE:
+            return ask.Record(e.Removed(project.to_remove, project.tables, 1))
+        case Step.ADMIT:
+            return ask.Record(e.Admitted(project.permit.entrants, project.permit.expires_on))
+        case Step.OPEN:
+            return ask.Record(e.Opened(project.logins))
+        case Step.FREEZE:
+            return ask.Record(e.Froze("PERMIT_SUSPENDED"))
+        case Step.CLOSE:
+            return ask.Record(e.ShutDown(project.why))
+        case Step.DESTROY:
+            return ask.Record(e.Erased("0" * 64))
+
+
+def settle(state: State) -> State:
+    """Does every step that is due until none is left. That it ends is itself a law."""
+    for _ in range(40):
+        step = next_step(state)
+        if step is None:
+            return state
+        state = run(state, obey(state, step))
+    raise AssertionError("steps follow one another for ever")
+
+
+permits = st.builds(
+    permit,
+    version=st.integers(1, 6),
+    persons=st.lists(st.sampled_from(PERSONS), max_size=4, unique=True).map(tuple),
+    datasets=st.lists(st.sampled_from(GRANTS), min_size=1, max_size=3, unique=True).map(tuple),
+    expires_on=st.dates(date(2027, 1, 1), date(2030, 1, 1)),
+    regime=st.sampled_from(["FR", "EU"]),
+    kind=st.sampled_from(["declaration", "data-permit"]),
+)
+commands = st.one_of(
+    st.builds(ask.Grant, permits),
+    st.builds(ask.Extend, st.integers(1, 6), st.dates(date(2027, 1, 1), date(2031, 1, 1))),
+    st.just(ask.Suspend()),
+    st.just(ask.Resume()),
+    st.builds(ask.End, st.sampled_from(["PERMIT_REVOKED", "PERMIT_EXPIRED"]), st.booleans()),
+    st.builds(ask.Deliver, st.lists(st.sampled_from(["d-1", "d-2", "d-3"]), unique=True).map(tuple)),
+    st.builds(ask.Object, st.sampled_from(["x", "y"])),
+    st.builds(ask.Judge, st.builds(clearance, st.booleans())),
+    st.builds(ask.GiveUp, st.sampled_from(list(Step)), st.just("STEP_TIMED_OUT")),
+    st.builds(ask.Report, st.sampled_from(["open", "frozen", "closed", "destroyed"])),
+    st.just(ask.DeletionDue()),
+    st.just(ask.Retry()),
+    st.just(ask.Abandon()),
+    # The environment's turn: whatever is due is done.
+    st.none(),
+)
+stories = st.lists(commands, max_size=25)
+
+
+def tell(state: State, command: ask.Command | None) -> State:
+    if command is not None:
+        return run(state, command)
+    step = next_step(state)
+    return state if step is None else run(state, obey(state, step))
+
+
+def after(story: list[ask.Command | None]) -> State:
+    state: State = Unheard()
+    for command in story:
+        state = tell(state, command)
+    return state
+
+
+@laws
+@given(stories, commands.filter(lambda c: c is not None and not isinstance(c, ask.Retry | ask.GiveUp)))
+def test_a_command_said_twice_changes_nothing_the_second_time(story: list[ask.Command], command: ask.Command) -> None:
+    once = run(after(story), command)
+    assert run(once, command) == once
+
+
+@laws
+@given(stories)
+def test_a_person_without_a_login_in_the_permit_never_gets_one_by_an_obedient_environment(
+    story: list[ask.Command],
+) -> None:
+    state = settle(after(story))
+    project = project_of(state)
+    if project is not None and isinstance(state, Open):
+        assert set(project.logins) == set(project.permit.entrants)
+        assert all(p.may_enter for p in project.permit.persons if p.ref in project.logins)
+
+
+@laws
+@given(stories)
+def test_access_is_taken_before_anything_else_is_done(story: list[ask.Command]) -> None:
+    state = after(story)
+    project = project_of(state)
+    if project is None or isinstance(state, PersonNeeded):
+        return
+    if project.standing == "ended" and not isinstance(state, Closed | Destroyed):
+        assert next_step(state) is Step.CLOSE
+    elif isinstance(state, Open) and not (project.active and project.cleared):
+        assert next_step(state) is Step.FREEZE
+
+
+@laws
+@given(stories)
+def test_every_story_settles_where_the_permit_wants_it(story: list[ask.Command]) -> None:
+    state = settle(after(story))
+    project = project_of(state)
+    if isinstance(state, PersonNeeded) or project is None:
+        return
+    if project.standing == "ended":
+        assert isinstance(state, Destroyed if project.delete else Closed)
+    elif project.standing == "suspended" or not project.cleared:
+        assert not isinstance(state, Open)
+    elif project.undelivered and not project.extracts:
+        assert isinstance(state, Provisioning)
+    else:
+        assert isinstance(state, Open)
+        assert not project.logins_differ
+        assert not project.to_drop
+        assert {x.grant for x in project.extracts} >= {
+            g for g in project.permit.datasets if g.dataset_id not in project.undelivered
+        }
+
+
+@laws
+@given(stories)
+def test_need_of_a_person_never_holds_up_the_end_of_access(story: list[ask.Command]) -> None:
+    state = run(after(story), ask.End("PERMIT_REVOKED"))
+    if isinstance(state, PersonNeeded) and not isinstance(settled(state), Closed | Destroyed):
+        assert state.step is Step.CLOSE
+
+
+@laws
+@given(stories)
+def test_nothing_happens_any_more_to_a_destroyed_workspace(story: list[ask.Command]) -> None:
+    gone = settle(run(after(story), ask.Grant(permit(9)), ask.Abandon(), ask.Retry()))
+    assert isinstance(settled(gone), Destroyed)
+    assert isinstance(settled(settle(run(gone, ask.Resume(), ask.Grant(permit(10)), ask.Deliver(())))), Destroyed)
+
+
+@laws
+@given(
+    stories, st.sampled_from([e.Prepared(), e.Retried(), e.Kept(), e.Opened(()), e.Erased(""), e.Stuck(Step.OPEN, "X")])
+)
+def test_no_event_can_break_a_state(story: list[ask.Command], event: e.Event) -> None:
+    next_step(evolve(after(story), event))
+
+
+@laws
+@given(permits, permits)
+def test_a_change_there_and_back_is_empty(one: Permit, other: Permit) -> None:
+    first = settle(
+        run(Unheard(), ask.Deliver(()), ask.Grant(replace(one, version=1)), ask.Deliver(("d-1", "d-2", "d-3")))
+    )
+    there = settle(run(first, ask.Grant(replace(other, version=2)), ask.Deliver(("d-1", "d-2", "d-3"))))
+    back = settle(run(there, ask.Grant(replace(one, version=3))))
+    before, after_ = project_of(first), project_of(back)
+    assert before is not None and after_ is not None
+    assert set(before.logins) == set(after_.logins)
+    assert {x.grant for x in before.extracts} == {x.grant for x in after_.extracts}
+
+
+def test_a_french_permit_is_filled_at_once_and_a_data_permit_when_delivered() -> None:
+    french = settle(run(Unheard(), ask.Grant(permit())))
+    assert isinstance(french, Open)
+    european = settle(run(Unheard(), ask.Grant(permit(kind="data-permit", regime="EU"))))
+    assert isinstance(european, Provisioning)
+    assert isinstance(settle(run(european, ask.Deliver(("d-1",)))), Open)
+
+
+def test_an_environment_rejected_at_the_door_opens_when_it_is_cleared_on_another_day() -> None:
+    state = run(Unheard(), ask.Grant(permit()), ask.Judge(clearance(False)))
+    assert isinstance(state, PersonNeeded) and isinstance(state.inner, Requested)
+    assert isinstance(settle(run(state, ask.Judge(clearance(True, date(2026, 9, 2))))), Open)
+
+
+def test_a_workspace_rejected_just_before_opening_stays_ready() -> None:
+    state: State = run(Unheard(), ask.Grant(permit()))
+    while next_step(state) is not Step.OPEN:
+        step = next_step(state)
+        assert step is not None
+        state = run(state, obey(state, step))
+    state = run(state, ask.Judge(clearance(False, date(2026, 9, 2))))
+    assert isinstance(state, PersonNeeded) and isinstance(state.inner, Ready)
+    assert next_step(state) is None
+    assert isinstance(settle(run(state, ask.Judge(clearance(True, date(2026, 9, 3))))), Open)
+
+
+def test_a_workspace_opened_too_late_by_its_environment_is_frozen_at_once() -> None:
+    state = settle(run(Unheard(), ask.Grant(permit())))
+    state = settle(run(state, ask.Suspend()))
+    assert isinstance(state, Frozen)
+    late = run(state, ask.Record(e.Opened(("p-0",))))
+    assert next_step(late) is Step.FREEZE
+
+
+def test_an_objection_that_comes_during_an_extraction_is_not_forgotten() -> None:
+    state = settle(run(Unheard(), ask.Grant(permit())))
+    state = run(state, ask.Grant(permit(2, datasets=GRANTS[:2])))
+    assert next_step(state) is Step.FILL
+    # The extraction began before the objection and left the person out of the new dataset only.
+    filling = ask.Record(e.Filled((Extract(GRANTS[1], (), 1),), (), 1, 0, frozenset({"x"})))
+    state = run(state, ask.Object("x"), filling)
+    assert next_step(state) is Step.REMOVE
+
+
+def test_the_questions_of_a_project_are_answered_from_its_permit() -> None:
+    project = Project(permit(kind="data-permit", datasets=GRANTS), "env-1", delivered=frozenset({"d-2"}))
+    assert project.undelivered == ("d-1", "d-3")
+    assert [grant.dataset_id for grant in project.to_fill] == ["d-2"]
+    assert Permit.entrants.fget is not None and permit(persons=PERSONS).entrants == ("p-0", "p-1", "p-2")

@@ -1,0 +1,125 @@
+"""A worker killed at any step: another process goes on, nothing is done twice, nothing is left half done."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from datetime import date
+from typing import Any
+
+import asyncpg
+from tests.provisioning.conftest import ENVIRONMENT, Bench, permit, running
+
+from contracts.compliance import PermitClosed, PermitResumed, PermitSuspended
+from contracts.identity import permit_id
+from guichet.stack.postgres import Postgres
+from provisioning.events import Step
+from provisioning.synthetic import fill_holder
+
+KILLED = 137
+
+
+async def worker(bench: Bench, crash_point: str | None = None) -> asyncio.subprocess.Process:
+    """The service as a process. It has no broker: its steps do not need one."""
+    settings = bench.runtime.settings
+    given = {name: value for name, value in os.environ.items() if not name.startswith("GUICHET_")}
+    given |= {
+        "GUICHET_KAFKA": "127.0.0.1:1",
+        "GUICHET_DATABASE_URL": settings.database_url,
+        "GUICHET_HOLDER_URL": bench.holder_url,
+        "GUICHET_WORKSPACES_URL": bench.workspaces_url,
+        "GUICHET_POSTGRES_ENVIRONMENTS": ENVIRONMENT,
+        "GUICHET_HTTP_PORT": "0",
+        "GUICHET_LEASE_SECONDS": "1",
+    }
+    if crash_point:
+        given["GUICHET_CRASH_POINT"] = crash_point
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "provisioning",
+        env=given,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+
+
+async def ended(process: asyncio.subprocess.Process) -> int:
+    async with asyncio.timeout(90):
+        return await process.wait()
+
+
+def about(bench: Bench) -> dict[str, Any]:
+    return {"request_id": bench.request_id, "on": date(2026, 9, 1), "permit_id": permit_id(bench.request_id)}
+
+
+async def test_a_worker_killed_at_each_step_is_followed_by_one_that_goes_on(
+    postgres: Postgres, holder_url: str
+) -> None:
+    async with running(postgres, holder_url, steps=False) as bench:
+        # What makes each step due, and the fact that says it was done.
+        story: list[tuple[Any, list[Step]]] = [
+            (permit(bench.request_id), [Step.CLEAR, Step.PREPARE, Step.FILL, Step.ADMIT, Step.OPEN]),
+            (PermitSuspended(**about(bench), reasons=()), [Step.FREEZE]),
+            (PermitResumed(**about(bench), reasons=()), [Step.OPEN]),
+            (PermitClosed(**about(bench)), [Step.CLOSE, Step.DESTROY]),
+        ]
+        for fact, steps in story:
+            await bench.tell(fact)
+            for step in steps:
+                for point in ("leased",) if step is Step.CLEAR else ("leased", "done"):
+                    process = await worker(bench, f"step_{step.value}_{point}")
+                    assert await ended(process) == KILLED, (step, point)
+                    if step is Step.DESTROY and point == "done":
+                        last = await worker(bench)
+                        await bench.until("deletion.certified")
+                        last.terminate()
+                        await ended(last)
+        await bench.quiet()
+        assert [name for name, _ in await bench.said()] == [
+            "workspace.requested",
+            "environment.cleared",
+            "optout-filter.applied",
+            "workspace.provisioned",
+            "workspace.opened",
+            "workspace.reported",
+            "workspace.frozen",
+            "workspace.reported",
+            "workspace.opened",
+            "workspace.reported",
+            "workspace.closed",
+            "workspace.reported",
+            "workspace.destroyed",
+            "deletion.certified",
+        ]
+
+
+async def test_a_worker_killed_in_the_middle_of_an_extraction_leaves_no_half_table(postgres: Postgres) -> None:
+    holder_url = await postgres.create_database()
+    await fill_holder(holder_url, persons=60_000, datasets=frozenset({"snds-main"}))
+    async with running(postgres, holder_url, steps=False) as bench:
+        await bench.tell(permit(bench.request_id))
+        process = await worker(bench)
+        admin = await asyncpg.connect(bench.workspaces_url)
+        deadline = time.monotonic() + 60
+        copying = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%' AND datname = current_database()"
+        while not await admin.fetchval(copying):
+            assert time.monotonic() < deadline, "the extraction never began"
+            await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        await ended(process)
+        assert "workspace.provisioned" not in [name for name, _ in await bench.said()]
+        after = await worker(bench)
+        try:
+            tables = (await bench.until("workspace.provisioned"))["tables"]
+            await bench.until("workspace.opened")
+            schema = "ws_" + bench.workspace_id.replace("-", "")[:16]
+            for table in tables:
+                assert await admin.fetchval(f"SELECT count(*) FROM {schema}.{table['table']}") == table["rows"]
+        finally:
+            after.terminate()
+            await ended(after)
+            await admin.close()
