@@ -6,19 +6,21 @@ import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import asyncpg
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from chassis import dead_letters
 from contracts.envelope import encode
 from dossiers import dossier, id_of, say
 from guichet.publishing import Event, clock_now
+from guichet.stack.prepare import set_clock
 from guichet.stack.quiet import wait_quiet
 from guichet.stack.state import StackState
-from stacks import Json, query
+from stacks import query
 
 Headers = list[tuple[str, bytes | None]]
 CUNNING = "Jeanne-Calment-1875"
@@ -53,9 +55,9 @@ def poisons(now: datetime) -> Iterator[Poison]:
     def without(headers: Headers, name: str) -> Headers:
         return [each for each in headers if each[0] != name]
 
-    for broken in (b"{not json", b'{"dossier": ', b"\xff\xfe\x00"):
+    for reason, broken in (("not-json", b"{not json"), ("not-json", b'{"dossier": '), ("not-utf8", b"\xff\xfe\x00")):
         event, headers, key = fresh()
-        yield Poison("not-json", event.topic, key, broken, headers)
+        yield Poison(reason, event.topic, key, broken, headers)
     for name in ("ce_id", "ce_type", "ce_source"):
         event, headers, key = fresh()
         yield Poison("missing-header", event.topic, key, event.data, without(headers, name))
@@ -102,15 +104,24 @@ def poisons(now: datetime) -> Iterator[Poison]:
         "wrong-topic", "guichet.catalogue", decision.key.encode(), decision.data, list(encode(decision.envelope))
     )
     event, headers, key = fresh()
-    yield Poison("not-json", event.topic, key, b"[" * 5000 + b"]" * 5000, headers)
+    yield Poison("invalid-data", event.topic, key, b"[" * 5000 + b"]" * 5000, headers)
     event, headers, key = fresh()
     yield Poison("invalid-id", event.topic, key, event.data, [*without(headers, "ce_id"), ("ce_id", CUNNING.encode())])
 
 
-async def send(
-    state: StackState, records: list[tuple[str, bytes | None, bytes | None, Headers]]
-) -> dict[tuple[str, int, int], int]:
-    """Publish raw records, and give the number of each by where it came to stand."""
+Raw = tuple[str, bytes | None, bytes | None, Headers]
+Place = tuple[str, int, int]
+
+
+def raw(each: Event | Poison) -> Raw:
+    """Topic, key, value and headers as they go to the broker."""
+    if isinstance(each, Poison):
+        return each.topic, each.key, each.value, each.headers
+    return each.topic, each.key.encode(), each.data, list(encode(each.envelope))
+
+
+async def send(state: StackState, records: list[Raw]) -> list[Place]:
+    """Publish raw records, and give the place where each came to stand."""
     producer = AIOKafkaProducer(bootstrap_servers=state.kafka, acks="all", enable_idempotence=True)
     await producer.start()
     try:
@@ -120,83 +131,72 @@ async def send(
         stood = await asyncio.gather(*futures)
     finally:
         await producer.stop()
-    return {(each.topic, each.partition, each.offset): number for number, each in enumerate(stood)}
+    return [(each.topic, each.partition, each.offset) for each in stood]
 
 
-async def letters(state: StackState) -> list[Json]:
-    rows: list[Json] = []
+async def letters(state: StackState) -> list[dead_letters.Letter]:
+    """What every service has set aside."""
+    found = []
     for service in ("intake", "compliance", "provisioning"):
-        rows += [dict(row) for row in await query(state, service, "SELECT * FROM chassis.dead_letters")]
-    return rows
+        connection = await asyncpg.connect(state.services[service].database_url)
+        try:
+            found += await dead_letters.list_letters(connection)
+        finally:
+            await connection.close()
+    return found
+
+
+def place(letter: dead_letters.Letter) -> Place:
+    return letter.topic, letter.partition, letter.offset
 
 
 async def test_the_good_are_processed_and_each_poison_is_set_aside_with_its_reason(standing: StackState) -> None:
     now = await clock_now(standing)
-    before = {(row["topic"], row["partition"], row["offset"]) for row in await letters(standing)}
+    before = {place(letter) for letter in await letters(standing)}
     wholesome = [good(number, now) for number in range(200)]
     poisoned = list(poisons(now))
     assert len(poisoned) == 20
-    records: list[tuple[str, bytes | None, bytes | None, Headers]] = []
+    mixed: list[Event | Poison] = []
     for number, event in enumerate(wholesome):
-        records.append((event.topic, event.key.encode(), event.data, list(encode(event.envelope))))
+        mixed.append(event)
         if number % 10 == 5:
-            poison = poisoned[number // 10]
-            records.append((poison.topic, poison.key, poison.value, poison.headers))
-    stood = await send(standing, records)
+            mixed.append(poisoned[number // 10])
+    stood = await send(standing, [raw(each) for each in mixed])
     await wait_quiet(standing, 180)
 
-    accepted = {
-        row["subject"]
-        for row in await query(
-            standing, "intake", "SELECT subject FROM chassis.facts WHERE type = 'guichet.request.accepted.v1'"
-        )
-    }
-    assert {event.key for event in wholesome} <= accepted
+    accepted = "SELECT subject FROM chassis.facts WHERE type = 'guichet.request.accepted.v1'"
+    assert {event.key for event in wholesome} <= {row["subject"] for row in await query(standing, "intake", accepted)}
 
-    reasons: dict[tuple[str, int, int], set[str]] = {}
-    for row in await letters(standing):
-        place = (row["topic"], row["partition"], row["offset"])
-        if place not in before:
-            reasons.setdefault(place, set()).add(row["code"])
-    by_number = {number: place for place, number in stood.items()}
-    expected: dict[tuple[str, int, int], set[str]] = {}
-    position = 0
-    for number in range(200):
-        position += 1
-        if number % 10 == 5:
-            expected[by_number[position]] = {poisoned[number // 10].reason}
-            position += 1
-    assert reasons == expected
-    for row in await letters(standing):
-        assert CUNNING not in str(row["code"]) + str(row["fingerprint"])
+    reasons: dict[Place, set[str]] = {}
+    for letter in await letters(standing):
+        assert CUNNING not in letter.code + letter.detail + letter.fingerprint
+        if place(letter) not in before:
+            reasons.setdefault(place(letter), set()).add(letter.code)
+    assert reasons == {stood[n]: {each.reason} for n, each in enumerate(mixed) if isinstance(each, Poison)}
 
 
 async def test_a_redriven_message_is_processed_once_and_what_waited_behind_it_follows(standing: StackState) -> None:
     """The clock of a portal ran ahead; when our own has caught up the operator redrives what was set aside."""
-    from guichet.stack.prepare import set_clock
-
     now = await clock_now(standing)
     made = dossier("N-no-environment", f"AHEAD-{uuid4()}")
     request = id_of(made)
     ahead = say("request.submitted.v1", {"dossier": made}, request, now + timedelta(minutes=30))
     withdrawn = say("request.withdrawn.v1", {}, request, now)
-    await send(
-        standing,
-        [(each.topic, each.key.encode(), each.data, list(encode(each.envelope))) for each in (ahead, withdrawn)],
-    )
+    await send(standing, [raw(each) for each in (ahead, withdrawn)])
     await wait_quiet(standing)
-    types = "SELECT type FROM chassis.facts WHERE subject = $1 ORDER BY sequence"
+    types = "SELECT type FROM chassis.facts WHERE subject = $1 AND topic = 'guichet.requests' ORDER BY sequence"
     assert await query(standing, "intake", types, request) == []
 
-    await set_clock(standing, datetime.fromtimestamp(now.timestamp(), UTC) + timedelta(hours=1))
+    await set_clock(standing, now + timedelta(hours=1))
     connection = await asyncpg.connect(standing.services["intake"].database_url)
     try:
-        mine = [
-            letter for letter in await dead_letters.list_letters(connection) if letter.event_id == ahead.envelope.id
-        ]
+        known = await dead_letters.list_letters(connection)
+        mine = [letter for letter in known if letter.event_id == ahead.envelope.id]
         assert [letter.code for letter in mine] == ["clock-skew"]
-        for _ in range(2):
-            await dead_letters.redrive(connection, mine[0].letter_id)
+        caught_up = await clock_now(standing)
+        await dead_letters.redrive(connection, mine[0].letter_id, now=caught_up, by="operator-1")
+        with pytest.raises(dead_letters.LetterRefused):
+            await dead_letters.redrive(connection, mine[0].letter_id, now=caught_up, by="operator-1")
     finally:
         await connection.close()
     await wait_quiet(standing)
