@@ -297,6 +297,13 @@ async def test_bad_input_gets_a_named_error(
     assert (answer.status_code, answer.json()["problems"][0]["code"]) == (status, code)
 
 
+@pytest.mark.parametrize("name", ["env\u0000", "env\ud83d", "x" * 10_000, "", "é"])
+async def test_a_name_that_nobody_can_have_is_not_looked_for(office: Any, submitted: Any, name: str) -> None:
+    answer = await office.post(submitted(environment_id=name, **{"data.datasets.0.dataset_id": name}))
+    assert answer.status_code == 422
+    assert {"unknown-dataset", "unknown-environment"} <= {each["code"] for each in answer.json()["problems"]}
+
+
 @pytest.mark.parametrize("media", ["text/plain", "application/xml", "application/json; charset=latin-1", ""])
 async def test_other_media_types_are_not_read(office: Any, submitted: Any, media: str) -> None:
     headers = {"authorization": "Bearer token-of-hdh", "content-type": media}

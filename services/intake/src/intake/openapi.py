@@ -31,6 +31,9 @@ _ERRORS: Final = {
     "503": "The office is closed for the moment; see Retry-After.",
 }
 
+OF_EVERY_SERVICE: Final = ("internal", "not-started", "unavailable")
+"""Problems that the server of any service answers with."""
+
 _WAITS: Final[JsonObject] = {
     "Retry-After": {"description": "Seconds until it is worth coming again.", "schema": {"type": "integer"}}
 }
@@ -133,7 +136,7 @@ def _schemas() -> JsonObject:
     text: JsonObject = {"type": "string"}
     uuid: JsonObject = {"type": "string", "format": "uuid"}
     types: list[JsonValue] = list(HEARD)
-    codes: list[JsonValue] = [*sorted([*TITLES, "internal", "unavailable"])]
+    codes: list[JsonValue] = [*sorted([*TITLES, *OF_EVERY_SERVICE])]
     problem: JsonObject = {
         "type": {"type": "string", "enum": [f"urn:guichet:problem:{code}" for code in codes]},
         "title": text,

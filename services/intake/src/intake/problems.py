@@ -38,7 +38,7 @@ DETAILS: Final[Mapping[str, str]] = {
 MOST: Final = 200
 """The longest list of problems in one answer."""
 
-_PLAIN_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_PLAIN_NAME: Final = re.compile(r"[a-z][A-Za-z0-9_]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ class Problem:
 
 
 def pointer(path: Iterable[str | int]) -> str:
-    """A JSON Pointer (RFC 6901) of a path; it ends at the parent where a member's name is not a plain one.
+    """A JSON Pointer (RFC 6901) of a path; it ends at the parent where a member has a name that no contract would use.
 
-    A sender chooses the names of unknown members, and could have written anything there.
+    A sender chooses the names of unknown members and could have written anything there; facts are kept for ever.
     """
     steps = []
     for step in path:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from pydantic import JsonValue
 
 from intake.problems import Problem
+
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,13 @@ def unknown(named: Named, known: Known) -> list[Problem]:
 
 
 def together(all_named: Iterable[Named]) -> tuple[set[str], set[str]]:
-    """The ids of all datasets and of all environments named."""
+    """The ids of all datasets and of all environments named, without texts that nobody's id can be.
+
+    A name may be any text, even one that a database cannot hold.
+    """
     datasets: set[str] = set()
     environments: set[str] = set()
     for named in all_named:
-        datasets.update(dataset.dataset_id for dataset in named.datasets)
-        environments.update(environment.environment_id for environment in named.environments)
+        datasets.update(each.dataset_id for each in named.datasets if _ID.fullmatch(each.dataset_id))
+        environments.update(each.environment_id for each in named.environments if _ID.fullmatch(each.environment_id))
     return datasets, environments
