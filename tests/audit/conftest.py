@@ -18,12 +18,16 @@ from chassis.database import Database
 from chassis.metrics import Metrics
 from guichet.stack.kafka import create_topics
 from guichet.stack.postgres import Postgres
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 Header = tuple[str, bytes | None]
 NAME = "guichet.example/audit"
 
 
-async def until(fact: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+async def until(fact: Callable[[], Awaitable[bool]], seconds: float = 120) -> None:
     """Waits for a fact, however long within the deadline."""
     deadline = time.monotonic() + seconds
     while not await fact():
