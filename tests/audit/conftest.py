@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
+from hypothesis import settings
 
 from audit.ingest import Ingest
 from audit.report import Report
@@ -18,7 +19,6 @@ from chassis.database import Database
 from chassis.metrics import Metrics
 from guichet.stack.kafka import create_topics
 from guichet.stack.postgres import Postgres
-from hypothesis import settings
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
