@@ -9,6 +9,7 @@ import asyncio
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -103,14 +104,24 @@ async def _verify(admin: AIOKafkaAdminClient, plan: Mapping[str, tuple[int, dict
         raise WrongTopology(tuple(findings))
 
 
-async def _described(admin: AIOKafkaAdminClient, names: Iterable[str]) -> list[dict[str, list[dict[str, list[int]]]]]:
+class _Partition(TypedDict):
+    replicas: list[int]
+
+
+class _Topic(TypedDict):
+    topic: str
+    error_code: int
+    partitions: list[_Partition]
+
+
+async def _described(admin: AIOKafkaAdminClient, names: Iterable[str]) -> list[_Topic]:
     """The topics as the cluster describes them, waited for until each has its partitions (they appear a little later)."""
     wanted = list(names)
     async with asyncio.timeout(30):
         while True:
-            described = await admin.describe_topics(wanted)
+            described: list[_Topic] = await admin.describe_topics(wanted)
             if all(topic["error_code"] == 0 and topic["partitions"] for topic in described):
-                return described  # type: ignore[no-any-return]  # aiokafka is untyped
+                return described
             await asyncio.sleep(0.1)
 
 
@@ -140,15 +151,16 @@ async def ensure_all(settings: TopologySettings) -> None:
 def main() -> int:
     """Exit code 0 when everything stands as asked, 1 when it does not, 78 when the settings are wrong."""
     try:
-        settings = TopologySettings()  # type: ignore[call-arg]  # filled from the environment
+        settings = TopologySettings()
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False):
-            print(f"GUICHET_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['type']}", file=sys.stderr)  # noqa: T201
+            variable = "GUICHET_" + "_".join(str(part) for part in problem["loc"]).upper()
+            sys.stderr.write(f"{variable}: {problem['type']}\n")
         return 78
     try:
         asyncio.run(ensure_all(settings))
     except (WrongTopology, KafkaError, OSError, TimeoutError, asyncpg.PostgresError) as error:
-        print(f"the topology is not as asked: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"the topology is not as asked: {type(error).__name__}: {error}\n")
         return 1
     return 0
 
