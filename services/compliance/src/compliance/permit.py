@@ -130,11 +130,15 @@ def _apply(look: Look, permit: Permit, item: Item, procedure: Procedure) -> None
 
 
 def _amend(look: Look, permit: Permit, item: Item) -> None:
-    """Datasets come and go with a decision (EHDS:68(13)); the resolver's exclusions hold for what is added."""
+    """Datasets come and go with a decision (EHDS:68(13)); the resolver's exclusions hold for what is added.
+
+    One that would leave no dataset is no amendment but a revocation, which has to be ordered as such.
+    """
     removed = frozenset(item.words("remove_datasets"))
     added = tuple(d for d in item.words("add_datasets") if _may_be_added(look, permit, d))
-    permit.datasets = (*(d for d in permit.datasets if d not in removed), *added)
-    permit.version += 1
+    datasets = (*(d for d in permit.datasets if d not in removed), *added)
+    if datasets:
+        permit.datasets, permit.version = datasets, permit.version + 1
 
 
 def _may_be_added(look: Look, permit: Permit, dataset_id: str) -> bool:
