@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from audit.verification import verify_live
 
+from audit.verification import verify_live
 from dossiers import dossier, id_of
 from guichet.publishing import clock_now
 from guichet.stack import processes

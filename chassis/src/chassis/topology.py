@@ -1,6 +1,6 @@
 """Makes the topics and databases that the services expect, and verifies that they are as safe as they were asked to be.
 
-Run once at deployment, before any service: `python -m chassis.topology`. Running it again changes nothing that is right.
+Run once at deployment, before any service: `python -m chassis.topology`. Running it again changes nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
-from contracts.topics import TOPICS
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.topics import TOPICS
 
 RETENTION_MS = 31 * 24 * 3600 * 1000
 
@@ -115,7 +116,7 @@ class _Topic(TypedDict):
 
 
 async def _described(admin: AIOKafkaAdminClient, names: Iterable[str]) -> list[_Topic]:
-    """The topics as the cluster describes them, waited for until each has its partitions (they appear a little later)."""
+    """The topics as the cluster describes them, once each has its partitions: they appear a little later."""
     wanted = list(names)
     async with asyncio.timeout(30):
         while True:

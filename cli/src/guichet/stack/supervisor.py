@@ -50,14 +50,21 @@ async def supervise(home: Path, stopping: asyncio.Event) -> None:
 
 
 async def _repair(home: Path, due: list[str], pauses: Pauses) -> None:
-    from guichet.stack.stack import Stack  # Kept out of memory until something has died.
+    # Kept out of memory until something has died.
+    import asyncpg
+    from aiokafka.errors import KafkaError
+
+    from guichet.stack.stack import Stack
+
+    # What is repaired may be killed again under the repair; the next look finds it.
+    killed_again = (StackError, OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
     sys.stdout.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} starting again: {', '.join(due)}\n")
     sys.stdout.flush()
     try:
         await Stack(home).repair(due)
-    except (StackError, OSError) as error:
-        sys.stdout.write(f"could not: {error}\n")
+    except (*killed_again, asyncpg.InternalClientError) as error:
+        sys.stdout.write(f"could not: {type(error).__name__} {error if isinstance(error, StackError) else ''}\n")
         sys.stdout.flush()
     for name in due:
         pauses.started(name, time.monotonic())
