@@ -7,7 +7,7 @@ READY := .venv/.ready
 SOURCES := contracts chassis safeguards services cli tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test journeys bench up down clean
+.PHONY: help setup demo check format test journeys bench up down docker clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ up: $(READY) ## start the embedded stack in the background
 
 down: $(READY) ## stop it
 	@$(RUN)/guichet down
+
+docker: $(READY) ## one dossier through the composed system, with Docker
+	deploy/journey
 
 clean: ## remove what was installed; the data of a stack in .guichet stay
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

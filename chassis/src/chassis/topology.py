@@ -15,12 +15,19 @@ import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.topics import TOPICS
 
 RETENTION_MS = 31 * 24 * 3600 * 1000
+
+
+class Reader(BaseModel):
+    """A role that reads everything in one database and writes nothing."""
+
+    database: str
+    password: SecretStr
 
 
 class TopologySettings(BaseSettings):
@@ -33,6 +40,10 @@ class TopologySettings(BaseSettings):
     partitions: int = Field(default=12, ge=1)
     superuser_url: SecretStr
     databases: dict[str, SecretStr]
+    """JSON: the password of each role that owns a database of its name."""
+    readers: dict[str, Reader] = Field(default_factory=dict)
+    role_makers: tuple[str, ...] = ()
+    """JSON: the owners that may make roles, and of PostgreSQL's roles manage no others."""
 
 
 @dataclass(frozen=True)
@@ -126,16 +137,39 @@ async def _described(admin: AIOKafkaAdminClient, names: Iterable[str]) -> list[_
             await asyncio.sleep(0.1)
 
 
-async def ensure_database(connection: asyncpg.Connection, name: str, password: str) -> None:
-    """One role and one database of the same name, owned by it, which no other role may enter."""
-    role = await connection.fetchval("SELECT quote_ident($1)", name)
+async def ensure_role(connection: asyncpg.Connection, name: str, password: str) -> str:
+    """A role that may log in with this password; gives its quoted name."""
+    role = str(await connection.fetchval("SELECT quote_ident($1)", name))
     secret = await connection.fetchval("SELECT quote_literal($1)", password)
     if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name):
         await connection.execute(f"CREATE ROLE {role} LOGIN")
     await connection.execute(f"ALTER ROLE {role} PASSWORD {secret}")
+    return role
+
+
+async def ensure_database(
+    connection: asyncpg.Connection, name: str, password: str, *, makes_roles: bool = False
+) -> None:
+    """One role and one database of the same name, owned by it, which no other role may enter."""
+    role = await ensure_role(connection, name, password)
+    await connection.execute(f"ALTER ROLE {role} {'CREATEROLE' if makes_roles else 'NOCREATEROLE'}")
     if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
         await connection.execute(f"CREATE DATABASE {role} OWNER {role}")
     await connection.execute(f"REVOKE CONNECT, TEMPORARY ON DATABASE {role} FROM PUBLIC")
+
+
+async def ensure_reader(connection: asyncpg.Connection, name: str, password: str, database: str) -> None:
+    """A role that reads all tables, and of all databases may enter this one only."""
+    role = await ensure_role(connection, name, password)
+    place = await connection.fetchval("SELECT quote_ident($1)", database)
+    await connection.execute(f"GRANT pg_read_all_data TO {role}")
+    await connection.execute(f"GRANT CONNECT ON DATABASE {place} TO {role}")
+
+
+async def close_server(connection: asyncpg.Connection) -> None:
+    """None but superusers may enter the server's own databases."""
+    for name in ("postgres", "template1"):
+        await connection.execute(f"REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC")
 
 
 async def ensure_all(settings: TopologySettings) -> None:
@@ -144,7 +178,11 @@ async def ensure_all(settings: TopologySettings) -> None:
     connection = await asyncpg.connect(settings.superuser_url.get_secret_value(), timeout=20)
     try:
         for name, password in settings.databases.items():
-            await ensure_database(connection, name, password.get_secret_value())
+            makes_roles = name in settings.role_makers
+            await ensure_database(connection, name, password.get_secret_value(), makes_roles=makes_roles)
+        for name, reader in settings.readers.items():
+            await ensure_reader(connection, name, reader.password.get_secret_value(), reader.database)
+        await close_server(connection)
     finally:
         await connection.close(timeout=5)
 

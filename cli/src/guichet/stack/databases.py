@@ -4,7 +4,7 @@ import secrets
 
 import asyncpg
 
-from chassis.topology import ensure_database
+from chassis.topology import close_server, ensure_database, ensure_reader
 from guichet.stack.state import SERVICES, StackState
 
 HOLDER = "holder"
@@ -29,17 +29,9 @@ async def ensure_databases(state: StackState) -> None:
     connection = await asyncpg.connect(state.postgres.url("postgres"), timeout=10)
     try:
         for name in (*SERVICES, HOLDER, WORKSPACES):
-            await ensure_database(connection, name, state.passwords[name])
-        for name in ("postgres", "template1"):
-            await connection.execute(f"REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC")
-        if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", HOLDER_READER):
-            await connection.execute(f"CREATE ROLE {HOLDER_READER} LOGIN")
-        secret = await connection.fetchval("SELECT quote_literal($1)", state.passwords[HOLDER_READER])
-        await connection.execute(f"ALTER ROLE {HOLDER_READER} PASSWORD {secret}")
-        # Reads all tables, and of all databases may enter this one only.
-        await connection.execute(f"GRANT pg_read_all_data TO {HOLDER_READER}")
-        await connection.execute(f"GRANT CONNECT ON DATABASE {HOLDER} TO {HOLDER_READER}")
-        # Provisioning makes a role for each researcher, and of PostgreSQL's roles may manage no others.
-        await connection.execute(f"ALTER ROLE {WORKSPACES} CREATEROLE")
+            # Provisioning makes a role for each researcher.
+            await ensure_database(connection, name, state.passwords[name], makes_roles=name == WORKSPACES)
+        await ensure_reader(connection, HOLDER_READER, state.passwords[HOLDER_READER], HOLDER)
+        await close_server(connection)
     finally:
         await connection.close(timeout=5)

@@ -1,5 +1,6 @@
 """What a new stack is given once: the sandbox clock, the demo catalogue and environments; and moving the clock."""
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from contracts.hosts import EnvironmentRegistered
 from contracts.system import ClockSet
 from guichet.publishing import Event, clock_now, publish, stated
 from guichet.stack.quiet import wait_quiet
-from guichet.stack.state import StackState
+from guichet.stack.state import StackState, home_folder, load
 
 
 def _items(name: str, member: str) -> list[str]:
@@ -46,5 +47,14 @@ async def prepare(state: StackState, sandbox_start: datetime | None, tell: Calla
         tell(f"setting the sandbox clock to {sandbox_start.date().isoformat()}")
         await set_clock(state, sandbox_start)
     tell("publishing the demo catalogue and environments")
+    await publish_reference(state)
+
+
+async def publish_reference(state: StackState) -> None:
+    """The demo catalogue and environments, known to every service when this returns."""
     await publish(state, reference_events(await clock_now(state)))
     await wait_quiet(state)
+
+
+if __name__ == "__main__":
+    asyncio.run(publish_reference(load(home_folder())))

@@ -1,0 +1,81 @@
+"""What can be said of the compose file without Docker: versions, health, order, ports, settings that services know."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from audit.settings import AuditSettings
+from chassis.settings import Settings
+from chassis.topology import TopologySettings
+from compliance.settings import ComplianceSettings
+from guichet.stack.state import load
+from intake.settings import IntakeSettings
+from provisioning.settings import ProvisioningSettings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+ONE_SHOTS = {"topology", "holder"}
+SETTINGS: dict[str, type[Settings]] = {
+    "intake": IntakeSettings,
+    "compliance": ComplianceSettings,
+    "provisioning": ProvisioningSettings,
+    "audit": AuditSettings,
+}
+
+
+def images() -> list[str]:
+    recipe = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
+    return [s["image"] for s in SERVICES.values() if "image" in s] + re.findall(r"^FROM (\S+)", recipe, re.MULTILINE)
+
+
+def test_every_image_names_its_version() -> None:
+    for image in images():
+        assert re.search(r":[0-9]", image), image
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_what_runs_on_says_whether_it_is_healthy_and_what_ends_is_waited_for(name: str) -> None:
+    assert ("healthcheck" in SERVICES[name]) != (name in ONE_SHOTS)
+    for other, how in SERVICES[name].get("depends_on", {}).items():
+        expected = "service_completed_successfully" if other in ONE_SHOTS else "service_healthy"
+        assert how["condition"] == expected
+
+
+def test_nothing_listens_beyond_this_machine() -> None:
+    for service in SERVICES.values():
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_every_variable_is_a_setting_and_every_required_setting_is_there(name: str) -> None:
+    given = {key for key in SERVICES[name]["environment"] if key.startswith("GUICHET_")}
+    fields = SETTINGS[name].model_fields
+    assert given <= {f"GUICHET_{field.upper()}" for field in fields}
+    assert {f"GUICHET_{field.upper()}" for field, info in fields.items() if info.is_required()} <= given
+
+
+def test_the_one_shot_is_told_what_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in SERVICES["topology"]["environment"].items():
+        monkeypatch.setenv(key, str(value))
+    settings = TopologySettings()
+    assert {*SETTINGS, "holder", "workspaces"} == set(settings.databases)
+    assert settings.role_makers == ("workspaces",)
+
+
+def test_the_state_file_leads_to_what_the_compose_file_publishes() -> None:
+    state = load(ROOT / "deploy" / "compose")
+    published = {port.rsplit(":", 1)[0] for service in SERVICES.values() for port in service.get("ports", [])}
+    for name in SETTINGS:
+        service = state.services[name]
+        assert service.url.removeprefix("http://") in published
+        inside = SERVICES[name]["environment"]["GUICHET_DATABASE_URL"]
+        assert service.database_url == inside.replace("postgres:5432", "127.0.0.1:25432")
+    assert {state.kafka, f"{state.postgres.host}:{state.postgres.port}"} <= published
+    tokens = json.loads((ROOT / "deploy" / "portals.json").read_text("utf-8"))
+    assert set(state.portals) == set(tokens)
