@@ -58,6 +58,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         *,
         committed: Callable[[int], None],
         limits: Limits | None = None,
+        session_seconds: float = 15,
     ) -> None:
         self.name = consumer.name
         self.topics = tuple(topics)
@@ -74,6 +75,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._lock = asyncio.Lock()
         self._release_due = asyncio.Event()
         self._subscriber: BatchSubscriber | None = None
+        self._session_seconds = session_seconds
         self._size = BATCH
         self._failures = 0
         self._inbox_due = 0.0
@@ -83,7 +85,9 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     def attach(self, broker: KafkaBroker) -> None:
         """Register the subscriber on a broker that is not started yet; replaces an earlier one."""
         self._partitions.end()
-        self._subscriber = subscribe(broker, self.topics, self.name, self.handle, self, batch=BATCH)
+        self._subscriber = subscribe(
+            broker, self.topics, self.name, self.handle, self, batch=BATCH, session_seconds=self._session_seconds
+        )
 
     async def start_consuming(self) -> None:
         """Start the subscriber again after `stop_consuming`, with a new consumer."""

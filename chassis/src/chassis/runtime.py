@@ -70,7 +70,13 @@ class Runtime:
                 release=settings.release,
             )
             self.engine = Engine(
-                consumer, self.topics, self.database, self.clock, self.metrics, committed=self.committed
+                consumer,
+                self.topics,
+                self.database,
+                self.clock,
+                self.metrics,
+                committed=self.committed,
+                session_seconds=settings.session_seconds,
             )
         self.timers: Timers | None = None
         self.relay = Relay(self.database, settings.kafka, self.metrics)

@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     """Base address of an OTLP/HTTP collector, such as `http://collector:4318`; spans are exported only when set."""
     trace_ratio: float = Field(default=0.01, ge=0, le=1)
     """Share of the traces begun here that are sampled; a parent's decision is followed."""
+    session_seconds: float = Field(default=15, ge=6, le=60)
+    """How long a consumer that was killed keeps its partitions; the broker allows no less than six seconds."""
     release: str = "unreleased"
 
     @field_validator("kafka", mode="before")

@@ -22,6 +22,7 @@ def subscribe(
     listener: ConsumerRebalanceListener,
     *,
     batch: int,
+    session_seconds: float,
 ) -> BatchSubscriber:
     """Register the subscriber on a broker that is not started yet.
 
@@ -41,8 +42,8 @@ def subscribe(
         parser=_parse,
         decoder=_decode,
         listener=listener,
-        session_timeout_ms=15_000,
-        heartbeat_interval_ms=3_000,
+        session_timeout_ms=int(session_seconds * 1000),
+        heartbeat_interval_ms=int(session_seconds * 200),
         rebalance_timeout_ms=30_000,
         max_poll_interval_ms=300_000,
         fetch_max_wait_ms=100,

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aiokafka import ConsumerRecord, TopicPartition
+from invariant import check_invariant
 
+from chassis import dead_letters
 from chassis.breaker import Limits
 from chassis.clock import Clock, SystemClock
 from chassis.database import Database
 from chassis.engine import Engine
+from chassis.ids import new_event_id
 from chassis.metrics import Metrics
 from chassis.reading import Consumer
 from chassis.transaction import Transaction
@@ -65,6 +68,7 @@ class Handler:
         self.language = language
         self.calls: list[int] = []
         self.cured = False
+        self.cured_ids: set[str] = set()
         self.patience: dict[str, int] = {}
 
     async def __call__(self, transaction: Transaction, messages: Sequence) -> None:
@@ -97,8 +101,11 @@ class Handler:
         )
 
     async def grant(self, wish: str, event_id: str, transaction: Transaction) -> None:
-        if wish == "echo" or self.cured:
+        if wish == "echo" or self.cured or event_id in self.cured_ids:
             return
+        if wish == "away":
+            self.cured_ids.add(event_id)
+            await transaction.connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         if wish == "unreadable":
             raise Unreadable("unknown-request", "request_id: not known")
         if wish == "bug":
@@ -220,6 +227,7 @@ def build_engine(
         Metrics(),
         committed=committed,
         limits=limits,
+        session_seconds=6,
     )
     if bus is not None:
         engine.bus = bus
@@ -241,3 +249,61 @@ async def until(fact: Callable[[], Awaitable[bool]], seconds: float = 60) -> Non
         if time.monotonic() > deadline:
             raise AssertionError(f"still not so after {seconds} s")
         await asyncio.sleep(0.02)
+
+
+class Shop:
+    """An engine on a bus, and what was put on it."""
+
+    def __init__(self, database, language, partitions=1, **how):
+        self.database = database
+        self.language = language
+        self.bus = Bus(language.noted.topic, partitions)
+        self.handler = Handler(language)
+        self.engine = build_engine(database, language, self.handler, bus=self.bus, **how)
+        self.inputs, self.poison = [], []
+        self.number = 0
+
+    async def open(self):
+        await self.engine.on_partitions_assigned(set(self.bus.logs))
+        return self
+
+    def note(self, key, wish="echo", *, event_id=None, good=None, partition=0, **how):
+        event_id = event_id or new_event_id()
+        good = wish in ("echo", "twice", "away") if good is None else good
+        if good:
+            self.inputs.append((key or "-", event_id, self.number))
+        else:
+            self.poison.append(event_id)
+        record_key = None if key is None else key.encode()
+        self.bus.write(record_key, body(self.number, wish), headers(event_id, **how), partition)
+        self.number += 1
+        return event_id
+
+    async def work(self, most=500):
+        await drain(self.engine, self.bus, most)
+
+    async def check(self, **how):
+        async with self.database.connection() as connection:
+            await check_invariant(
+                connection,
+                inputs=self.inputs,
+                poison=self.poison,
+                ends={place: len(log) for place, log in self.bus.logs.items()},
+                **how,
+            )
+
+    async def fetch(self, query, *values):
+        async with self.database.connection() as connection:
+            return await connection.fetch(query, *values)
+
+    async def letters(self, state=None):
+        async with self.database.connection() as connection:
+            return await dead_letters.list_letters(connection, state=state)
+
+    async def redrive(self, letter):
+        """Redrive a letter and put on the bus what the relay would publish."""
+        async with self.database.connection() as connection:
+            await dead_letters.redrive(connection, letter.letter_id, now=datetime.now(UTC), by="officer-1")
+            row = await connection.fetchrow("SELECT * FROM chassis.raw_records ORDER BY event_id DESC LIMIT 1")
+        found = [(name.decode(), value) for name, value in zip(row["header_names"], row["header_values"], strict=True)]
+        return self.bus.write(row["key"], row["value"], found, row["part"])
