@@ -24,6 +24,7 @@ from contracts import holders, intake
 from contracts.dossier import Dossier
 from contracts.envelope import Envelope, Unreadable
 from contracts.facts import Fact
+from contracts.identity import permit_id
 
 LOOK_AGAIN: Final = "assess"
 """The timer of a request: the next day on which time alone changes something."""
@@ -90,8 +91,7 @@ class Handlers:
         if file.assessment is None or after.differs_from(file.assessment):
             digest = input_hash(case, today, file.reference)
             for fact in decide(file.assessment, after, file.request_id, digest):
-                subject = getattr(fact, "permit_id", file.request_id)
-                transaction.say(fact, subject=subject, key=file.request_id, cause=cause)
+                transaction.say(fact, subject=_subject(fact, file.request_id), key=file.request_id, cause=cause)
         await keep(transaction.connection, file, after, today)
         if after.next_change is None:
             await transaction.cancel_timer(file.request_id, LOOK_AGAIN)
@@ -102,6 +102,11 @@ class Handlers:
 def start_of(day: date) -> datetime:
     """The first instant of a local date."""
     return datetime.combine(day, time(), PARIS).astimezone(UTC)
+
+
+def _subject(fact: Fact, request_id: str) -> str:
+    """The life of a permit is told under the permit, everything else under the request."""
+    return permit_id(request_id) if fact.event_type.startswith("guichet.permit.") else request_id
 
 
 def _text(dossier: Dossier) -> str:
