@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from guichet import console
-from guichet.stack import services
+from guichet.stack import jars, services
 from guichet.stack.doctor import examine
 from guichet.stack.errors import StackError
 from guichet.stack.report import report, table
@@ -140,13 +140,19 @@ async def _follow(service: str) -> None:
                 await asyncio.sleep(0.2)
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    fetch: Annotated[bool, typer.Option("--fetch", help="Fetch Kafka first, if it is not there yet.")] = False,
+    as_json: Json = False,
+) -> None:
     """Say what is wrong with this machine or this stack, and the remedy.
 
     Exit code 0 only when nothing is wrong.
 
     Example: guichet doctor
     """
+    if fetch:
+        with console.progress(as_json) as tell:
+            jars.classpath(tell)
     checks = asyncio.run(examine(home_folder()))
     if as_json:
         console.show_json(
