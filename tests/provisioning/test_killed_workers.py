@@ -60,24 +60,23 @@ async def test_a_worker_killed_at_each_step_is_followed_by_one_that_goes_on(
     postgres: Postgres, holder_url: str
 ) -> None:
     async with running(postgres, holder_url, steps=False) as bench:
-        # What makes each step due, and the fact that says it was done.
-        story: list[tuple[Any, list[Step]]] = [
-            (permit(bench.request_id), [Step.CLEAR, Step.PREPARE, Step.FILL, Step.ADMIT, Step.OPEN]),
-            (PermitSuspended(**about(bench), reasons=()), [Step.FREEZE]),
-            (PermitResumed(**about(bench), reasons=()), [Step.OPEN]),
-            (PermitClosed(**about(bench)), [Step.CLOSE, Step.DESTROY]),
+        # What makes each step due, and the fact that says the last one was done, the how-many-eth time.
+        story: list[tuple[Any, list[Step], str, int]] = [
+            (permit(bench.request_id), [Step.CLEAR, Step.PREPARE, Step.FILL, Step.ADMIT, Step.OPEN], "opened", 1),
+            (PermitSuspended(**about(bench), reasons=()), [Step.FREEZE], "frozen", 1),
+            (PermitResumed(**about(bench), reasons=()), [Step.OPEN], "opened", 2),
+            (PermitClosed(**about(bench)), [Step.CLOSE, Step.DESTROY], "destroyed", 1),
         ]
-        for fact, steps in story:
+        for fact, steps, last, times in story:
             await bench.tell(fact)
             for step in steps:
                 for point in ("leased",) if step is Step.CLEAR else ("leased", "done"):
                     process = await worker(bench, f"step_{step.value}_{point}")
                     assert await ended(process) == KILLED, (step, point)
-                    if step is Step.DESTROY and point == "done":
-                        last = await worker(bench)
-                        await bench.until("deletion.certified")
-                        last.terminate()
-                        await ended(last)
+            survivor = await worker(bench)
+            await bench.until(f"workspace.{last}", times=times)
+            survivor.terminate()
+            await ended(survivor)
         await bench.quiet()
         assert [name for name, _ in await bench.said()] == [
             "workspace.requested",
@@ -123,3 +122,17 @@ async def test_a_worker_killed_in_the_middle_of_an_extraction_leaves_no_half_tab
             after.terminate()
             await ended(after)
             await admin.close()
+
+
+async def test_a_worker_that_died_after_opening_leaves_no_door_open_to_a_suspended_permit(
+    postgres: Postgres, holder_url: str
+) -> None:
+    async with running(postgres, holder_url, steps=False) as bench:
+        await bench.tell(permit(bench.request_id))
+        assert await ended(await worker(bench, "step_open_done")) == KILLED
+        await bench.tell(PermitSuspended(**about(bench), reasons=()))
+        survivor = await worker(bench)
+        await bench.until("workspace.frozen")
+        survivor.terminate()
+        await ended(survivor)
+        assert "workspace.opened" not in [name for name, _ in await bench.said()]

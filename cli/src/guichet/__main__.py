@@ -36,7 +36,7 @@ VERBS = {
     "bench": Verb("guichet.bench_command", "bench", "Ratios and rates, measured on this machine.", STACK),
     "submit": Verb("guichet.submit_command", "submit", "Send dossiers through the intake door."),
     "emit": Verb("guichet.emit_command", "emit", "Publish events of authorities, holders, persons, hosts, portals."),
-    "workspaces": Verb("guichet.workspaces_command", "app", "Workspaces: list, show, drift, connect."),
+    "workspaces": Verb("guichet.workspaces_command", "app", "Workspaces: list, show, connect, retry, abandon."),
     "environments": Verb("guichet.environments_command", "app", "Hosting environments: list, qualify, disqualify."),
     "dead-letters": Verb("guichet.dead_letters_command", "app", "Records set aside: list, show, redrive, discard."),
     "trace": Verb("guichet.trace_command", "trace", "The story of a request, cause by cause.", TRAIL),

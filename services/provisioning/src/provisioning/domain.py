@@ -157,7 +157,8 @@ def next_step(state: State) -> Step | None:
                 return Step.PREPARE
             return None if project.undelivered else Step.FILL
         case Ready(project):
-            return (_difference(project) or Step.OPEN) if project.active else None
+            # A worker that died after opening may have let persons in without a word: what is not active is frozen.
+            return (_difference(project) or Step.OPEN) if project.active else Step.FREEZE
         case Open(project):
             return _difference(project) if project.active and project.cleared else Step.FREEZE
         case Frozen(project):
