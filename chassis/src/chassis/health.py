@@ -117,9 +117,10 @@ async def status(runtime: Runtime) -> dict[str, object]:
     try:
         ends = await runtime.ends()
         async with asyncio.timeout(4), runtime.database.connection() as connection:
+            # Offsets first: what they say was consumed is then seen by every count after them, the clock too.
+            offsets = await connection.fetch(_OFFSETS, runtime.engine.name if runtime.engine else None)
             now = await runtime.clock.read(connection)
             counts = dict(await connection.fetchrow(_COUNTS, now))
-            offsets = await connection.fetch(_OFFSETS, runtime.engine.name if runtime.engine else None)
             pending = await runtime.service.pending(connection) if runtime.service.pending else 0
             own = await runtime.service.lag(runtime) if runtime.service.lag else {}
     except Exception as error:  # noqa: BLE001 - a look at the state of things must not fail for the state of things
