@@ -1,5 +1,6 @@
 """The `guichet` command: finds the module of the verb that was asked for, and imports no other."""
 
+import asyncio
 import importlib
 import sys
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(0)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(130)
 
 

@@ -35,6 +35,7 @@ async def _measure(quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
     from guichet.bench.lifecycles import lifecycles
     from guichet.bench.ratio import hop_ratio
 
+    console.cancel_when_terminated()
     count, rounds = (10_000, 1) if quick else (30_000, 3)
     tell("one hop against the bare loop")
     found = await _in_a_folder(lambda home: hop_ratio(home, count, rounds))

@@ -1,6 +1,8 @@
 """How the command speaks: results on standard output, progress and errors on standard error, JSON when asked."""
 
+import asyncio
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,6 +49,13 @@ def fail(problem: str, remedy: str | None = None) -> None:
     """An error on standard error: what is wrong, and what to do."""
     sys.stderr.write(f"guichet: {problem}\n" + (f"  → {remedy}\n" if remedy else ""))
     sys.stderr.flush()
+
+
+def cancel_when_terminated() -> None:
+    """Makes SIGTERM cancel the running task as Ctrl-C does, so that what it started is ended before it."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 @contextmanager

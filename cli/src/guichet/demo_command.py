@@ -54,6 +54,7 @@ def _new_folder() -> Path:
 
 
 async def _demo(home: Path, keep: bool, as_json: bool) -> dict[str, Any]:
+    console.cancel_when_terminated()
     start = time.monotonic()
     say = (lambda _: None) if as_json else console.say
     story = Story(load_scenario())
