@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,11 +49,27 @@ async def start_stack() -> AsyncIterator[StartStack]:
         assert left == []
 
 
+@asynccontextmanager
+async def stack_of(prefix: str) -> AsyncIterator[StackState]:
+    """A stack that stands while the context is open, and leaves neither process nor folder."""
+    home = new_home(prefix)
+    try:
+        yield await Stack.start(home, sandbox_start=START)
+    finally:
+        left = await Stack(home).down()
+        shutil.rmtree(home, ignore_errors=True)
+    assert left == []
+
+
 @pytest.fixture(scope="session")
 async def standing() -> AsyncIterator[StackState]:
     """One stack for every journey that leaves it whole. Its clock only goes forwards: journeys read it, and move on."""
-    home = new_home("guichet-standing-")
-    yield await Stack.start(home, sandbox_start=START)
-    left = await Stack(home).down()
-    shutil.rmtree(home, ignore_errors=True)
-    assert left == []
+    async with stack_of("guichet-standing-") as state:
+        yield state
+
+
+@pytest.fixture(scope="module")
+async def in_2026() -> AsyncIterator[StackState]:
+    """A stack for a module's journeys that are about French law, whose clock no other journey moves on."""
+    async with stack_of("guichet-2026-") as state:
+        yield state
