@@ -6,9 +6,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from guichet.stack.kafka import Kafka, create_topics
 from guichet.stack.postgres import Postgres
+
+# No test depends on how fast the machine is: a law has no deadline, and may be slow to draw.
+settings.register_profile("guichet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("guichet")
 
 CreateTopics = Callable[[Mapping[str, int]], Awaitable[None]]
 

@@ -149,6 +149,8 @@ class Watchdog:
 def dead_task(consumer: AIOKafkaConsumer) -> str | None:
     """Which of the consumer's own tasks is over, by aiokafka's private names, which a canary test watches."""
     coordinator = consumer._coordinator
+    if coordinator is None:
+        return None
     heartbeat = coordinator._heartbeat_task
     if heartbeat is not None and heartbeat.done():
         return "heartbeat-dead"
