@@ -111,6 +111,7 @@ commands = st.one_of(
     st.builds(ask.GiveUp, st.sampled_from(list(Step)), st.just("STEP_TIMED_OUT")),
     st.builds(ask.Report, st.sampled_from(["open", "frozen", "closed", "destroyed"])),
     st.just(ask.DeletionDue()),
+    st.just(ask.Unlock()),
     st.just(ask.Retry()),
     st.just(ask.Abandon()),
     # The environment's turn: whatever is due is done.
@@ -163,6 +164,21 @@ def test_access_is_taken_before_anything_else_is_done(story: list[ask.Command]) 
         assert next_step(state) is Step.CLOSE
     elif isinstance(state, Open) and not (project.active and project.cleared):
         assert next_step(state) is Step.FREEZE
+
+
+@laws
+@given(stories)
+def test_doors_that_may_be_open_are_shut_when_the_permit_or_the_gate_does_not_allow_it(
+    story: list[ask.Command],
+) -> None:
+    state = after(story)
+    project = project_of(state)
+    if project is None or not project.unlocked or isinstance(settled(state), Closed | Destroyed):
+        return
+    if project.active and project.cleared:
+        return
+    wanted = Step.CLOSE if project.standing == "ended" else Step.FREEZE
+    assert (state.step if isinstance(state, PersonNeeded) else next_step(state)) is wanted
 
 
 @laws
@@ -257,6 +273,26 @@ def test_a_workspace_opened_too_late_by_its_environment_is_frozen_at_once() -> N
     assert isinstance(state, Frozen)
     late = run(state, ask.Record(e.Opened(("p-0",))))
     assert next_step(late) is Step.FREEZE
+
+
+def test_an_opening_that_nobody_recorded_is_shut_when_the_permit_is_suspended_again() -> None:
+    frozen = settle(run(Unheard(), ask.Grant(permit()), ask.Suspend()))
+    state = settle(run(frozen, ask.Resume()))
+    assert isinstance(state, Open)
+    state = run(settle(run(state, ask.Suspend())), ask.Resume())
+    assert isinstance(state, Frozen) and next_step(state) is Step.OPEN
+    lost = run(state, ask.Unlock(), ask.Suspend())
+    assert next_step(lost) is Step.FREEZE
+    assert next_step(settle(lost)) is None
+
+
+def test_a_workspace_that_was_never_opened_is_not_frozen() -> None:
+    state: State = run(Unheard(), ask.Grant(permit()))
+    while next_step(state) is not Step.OPEN:
+        step = next_step(state)
+        assert step is not None
+        state = run(state, obey(state, step))
+    assert next_step(run(state, ask.Suspend())) is None
 
 
 def test_an_objection_that_comes_during_an_extraction_is_not_forgotten() -> None:

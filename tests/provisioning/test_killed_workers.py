@@ -136,3 +136,44 @@ async def test_a_worker_that_died_after_opening_leaves_no_door_open_to_a_suspend
         survivor.terminate()
         await ended(survivor)
         assert "workspace.opened" not in [name for name, _ in await bench.said()]
+
+
+async def test_a_worker_that_died_while_opening_again_leaves_no_door_open_to_a_second_suspension(
+    postgres: Postgres, holder_url: str
+) -> None:
+    async with running(postgres, holder_url, steps=False) as bench:
+        first = await worker(bench)
+        await bench.tell(permit(bench.request_id))
+        await bench.until("workspace.opened")
+        await bench.tell(PermitSuspended(**about(bench), reasons=()))
+        await bench.until("workspace.frozen")
+        first.terminate()
+        await ended(first)
+        await bench.tell(PermitResumed(**about(bench), reasons=()))
+        assert await ended(await worker(bench, "step_open_done")) == KILLED
+        await bench.tell(PermitSuspended(**about(bench), reasons=()))
+        survivor = await worker(bench)
+        await bench.until("workspace.frozen", times=2)
+        survivor.terminate()
+        await ended(survivor)
+        admin = await asyncpg.connect(bench.workspaces_url)
+        prefix = "ws_" + bench.workspace_id.replace("-", "")[:16] + "_"
+        may_enter = "SELECT count(*) FROM pg_roles WHERE starts_with(rolname, $1) AND rolcanlogin"
+        assert await admin.fetchval(may_enter, prefix) == 0
+        await admin.close()
+
+
+async def test_what_a_dead_worker_began_to_make_is_destroyed_with_the_rest(postgres: Postgres, holder_url: str) -> None:
+    async with running(postgres, holder_url, steps=False) as bench:
+        await bench.tell(permit(bench.request_id))
+        assert await ended(await worker(bench, "step_prepare_done")) == KILLED
+        await bench.tell(PermitClosed(**about(bench)))
+        survivor = await worker(bench)
+        await bench.until("workspace.destroyed")
+        survivor.terminate()
+        await ended(survivor)
+        admin = await asyncpg.connect(bench.workspaces_url)
+        schema = "ws_" + bench.workspace_id.replace("-", "")[:16]
+        assert await admin.fetchval("SELECT count(*) FROM pg_roles WHERE starts_with(rolname, $1)", schema) == 0
+        assert await admin.fetchval("SELECT count(*) FROM pg_namespace WHERE nspname = $1", schema) == 0
+        await admin.close()

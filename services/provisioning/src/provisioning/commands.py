@@ -75,6 +75,11 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True)
+class Unlock:
+    """A worker is about to have the workspace opened."""
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """What a step brought about."""
 
@@ -123,6 +128,7 @@ Command: TypeAlias = (
     | Deliver
     | Object
     | Judge
+    | Unlock
     | Record
     | GiveUp
     | Report

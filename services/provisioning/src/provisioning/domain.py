@@ -28,6 +28,7 @@ from provisioning.events import (
     Step,
     Stood,
     Stuck,
+    Unlocking,
     Wished,
 )
 from provisioning.project import Clearance, Extract, Project
@@ -157,13 +158,17 @@ def next_step(state: State) -> Step | None:
                 return Step.PREPARE
             return None if project.undelivered else Step.FILL
         case Ready(project):
-            # A worker that died after opening may have let persons in without a word: what is not active is frozen.
-            return (_difference(project) or Step.OPEN) if project.active else Step.FREEZE
+            # A worker that died, or lost its lease, while opening may have let persons in without a word.
+            if project.unlocked and not (project.active and project.cleared):
+                return Step.FREEZE
+            return (_difference(project) or Step.OPEN) if project.active else None
         case Open(project):
             return _difference(project) if project.active and project.cleared else Step.FREEZE
         case Frozen(project):
             if project.active and project.cleared:
                 return _difference(project) or Step.OPEN
+            if project.unlocked:
+                return Step.FREEZE
             return Step.REMOVE if project.to_remove else None
         case _:
             assert_never(state)
@@ -211,6 +216,8 @@ def decide(state: State, command: Command) -> tuple[Event, ...]:
             return _keep(project) if isinstance(settled(state), Closed) else ()
         case ask.Judge(clearance):
             return _judge(state, project, clearance)
+        case ask.Unlock():
+            return (Unlocking(),) if next_step(state) is Step.OPEN and not project.unlocked else ()
         case ask.Record(done):
             return () if isinstance(settled(state), Destroyed) else (done,)
         case ask.GiveUp(step, code):
@@ -220,7 +227,7 @@ def decide(state: State, command: Command) -> tuple[Event, ...]:
         case ask.Retry(environment_id):
             return _retry(state, project, environment_id)
         case ask.Abandon():
-            if isinstance(settled(state), Closed | Destroyed):
+            if isinstance(settled(state), Destroyed):
                 return ()
             return (*_end(project, ABANDONED), *_keep(project))
         case _:
@@ -251,7 +258,7 @@ def _judge(state: State, project: Project, clearance: Clearance) -> tuple[Event,
         return ()
     judged: tuple[Event, ...] = () if clearance == project.clearance else (Judged(clearance),)
     waits = isinstance(state, Requested | Provisioning | Ready) and project.standing != "ended"
-    if clearance.cleared or not waits:
+    if clearance.cleared or not waits or next_step(_go_on(inner, Judged(clearance))) is Step.FREEZE:
         return judged
     return (*judged, Stuck(Step.CLEAR if isinstance(inner, Requested) else Step.OPEN, NOT_CLEARED))
 
@@ -381,7 +388,11 @@ def _learn(project: Project, event: Event) -> Project:
             return replace(project, extracts=extracts, logins=refs, logins_until=project.permit.expires_on)
         case Kept():
             return replace(project, delete=True)
-        case Froze() | ShutDown() | Erased() | Stuck() | Retried():
+        case Unlocking():
+            return replace(project, unlocked=True)
+        case Froze() | ShutDown():
+            return replace(project, unlocked=False)
+        case Erased() | Stuck() | Retried():
             return project
         case _:
             assert_never(event)

@@ -119,6 +119,13 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
+class Unlocking:
+    """The environment is about to let persons in: from now on they may be in, whether or not anyone hears of it."""
+
+    kind: Literal["unlocking"] = "unlocking"
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """A probe came in and counted."""
 
@@ -174,4 +181,6 @@ class Retried:
 
 
 Done: TypeAlias = Prepared | Filled | Removed | Admitted | Opened | Froze | ShutDown | Erased
-Event: TypeAlias = Wished | Stood | Ended | Delivered | Objected | Judged | Assigned | Done | Kept | Stuck | Retried
+Event: TypeAlias = (
+    Wished | Stood | Ended | Delivered | Objected | Judged | Assigned | Done | Unlocking | Kept | Stuck | Retried
+)

@@ -102,6 +102,7 @@ class Project:
     delivered       datasets that holders have delivered (only awaited for a data permit, EHDS:68(7))
     objections      persons who object to this project; `removed` are those taken out of what had been extracted
     extracts        what stands in the workspace; `logins` who has a login there, until the end of `logins_until`
+    unlocked        persons may be in: an opening was begun, and nothing has shut the doors since
     delete          the time to keep the closed workspace is over
     """
 
@@ -117,6 +118,7 @@ class Project:
     extracts: tuple[Extract, ...] = ()
     logins: tuple[str, ...] = ()
     logins_until: date | None = None
+    unlocked: bool = False
     delete: bool = False
 
     @property

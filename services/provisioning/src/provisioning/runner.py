@@ -14,7 +14,7 @@ from chassis.logs import logger
 from chassis.runtime import Runtime
 from chassis.supervision import backoff_seconds, wait_until
 from provisioning import storage
-from provisioning.commands import GiveUp, Record
+from provisioning.commands import GiveUp, Record, Unlock
 from provisioning.domain import next_step, project_of
 from provisioning.environments import Deletion, Environment, Refused, Superseded, Trouble
 from provisioning.events import Done, Erased, Step
@@ -132,6 +132,9 @@ class Runner:
                     raise Refused(TO_BE_CLEARED)
                 workspace = await self._progress.judge(transaction, workspace)
             if next_step(workspace.state) is ticket.step and ticket.step is not Step.CLEAR:
+                if ticket.step is Step.OPEN:
+                    # Before the doors open: whatever becomes of this worker, what must be shut again is known.
+                    workspace = await self._progress.apply(transaction, workspace, [Unlock()])
                 return workspace
             # Something else is due, or nothing.
             await storage.finish(transaction.connection, ticket)

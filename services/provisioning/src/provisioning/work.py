@@ -95,12 +95,10 @@ class Work:
                 await environment.freeze(order)
                 return Froze(freeze_code(project))
             case Step.CLOSE:
-                if project.prepared:
-                    await environment.close(order)
+                # Also what nobody recorded as made: a worker may have died in the middle of it.
+                await environment.close(order)
                 return ShutDown(project.why)
             case Step.DESTROY:
-                if not project.prepared:
-                    return Deletion(objects_left=0, covers_backups=True)
                 return await environment.destroy(order)
             case Step.CLEAR:
                 raise AssertionError("the gate is not asked of an environment")
