@@ -46,7 +46,7 @@ class Consuming:
             try:
                 async with asyncio.timeout(START_SECONDS):
                     await broker.start()
-            except Exception as error:
+            except Exception as error:  # a broker that failed is given up whatever failed; a bug is raised again
                 await _give_up(broker)
                 if kind_of(error) is not Kind.UNAVAILABLE:
                     raise

@@ -197,7 +197,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         """Act upon records; if something shows only when all is written, halve until the culprit is alone."""
         try:
             await self._transact(records)
-        except Exception as error:
+        except Exception as error:  # what is away is raised again; anything else condemns one record, not the batch
             if kind_of(error) is Kind.UNAVAILABLE:
                 raise
             log.error("batch_failed", records=len(records), error=error)
