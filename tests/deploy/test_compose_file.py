@@ -30,7 +30,7 @@ SETTINGS: dict[str, type[Settings]] = {
 
 def images() -> list[str]:
     recipe = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
-    return [s["image"] for s in SERVICES.values() if "image" in s] + re.findall(r"^FROM (\S+)", recipe, re.MULTILINE)
+    return [str(s.get("image")) for s in SERVICES.values()] + re.findall(r"^FROM (\S+)", recipe, re.MULTILINE)
 
 
 def test_every_image_names_its_version() -> None:
