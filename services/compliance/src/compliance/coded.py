@@ -11,6 +11,10 @@ class Finding(NamedTuple):
     citation: str
     subject: str | None = None
 
+    def about(self, subject: str) -> "Finding":
+        """The same about one person or one dataset."""
+        return self._replace(subject=subject)
+
     def as_json(self) -> dict[str, str]:
         """As the output shows it: the subject only where there is one."""
         shown = {"code": self.code, "citation": self.citation}

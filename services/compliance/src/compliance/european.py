@@ -38,6 +38,7 @@ OPT_OUT_EXCEPTION_APPLIED = Finding("OPT_OUT_EXCEPTION_APPLIED", "EHDS:71(4)")
 OPT_OUT_EXCEPTION_UNAVAILABLE = Finding("OPT_OUT_EXCEPTION_UNAVAILABLE", "EHDS:71(3)")
 STATISTICS_SUFFICIENT = Finding("STATISTICS_SUFFICIENT", "EHDS:66(2)")
 CONFIRM_STATISTICS = Finding("CONFIRM_REFUSAL", "EHDS:66(2)")
+AUTHORITY_REFUSED = Finding("AUTHORITY_REFUSED", "EHDS:68(9)")
 PROPOSAL_NOT_FOLLOWED = Finding("PROPOSAL_NOT_FOLLOWED", "EHDS:72(5)")
 NO_DATA_ACCESS = Finding("NO_DATA_ACCESS", "EHDS:69(1)")
 PERMIT_CONDITIONS = (
@@ -221,7 +222,7 @@ def _datasets(shown: Procedure, counted: Tally) -> None:
         for dataset_id, verdict in counted.datasets.items():
             if verdict == "pending":
                 shown.datasets[dataset_id] = "refused"
-    shown.reasons.extend(Finding("AUTHORITY_REFUSED", "EHDS:68(9)", dataset_id) for dataset_id in refused)
+    shown.reasons.extend(AUTHORITY_REFUSED.about(dataset_id) for dataset_id in refused)
     if refused:
         shown.actions.append(COMPLAINT_OPEN)
     if counted.without_fee and counted.decided_by is None:

@@ -12,6 +12,7 @@ from compliance.today import Today
 from contracts.dossier import Person
 from safeguards.hosting import Environment, Evidence, Need, days_of_change, findings
 
+PERSON_NOT_HABILITATED = Finding("PERSON_NOT_HABILITATED", "CSP:L1461-3-I")
 HOSTS_SAY = frozenset({"environment.registered.v1", "environment.qualified.v1", "environment.qualification-lost.v1"})
 
 
@@ -88,7 +89,7 @@ class Gate:
         if "snds" not in self.need.classes:
             return ()
         return tuple(
-            Finding("PERSON_NOT_HABILITATED", "CSP:L1461-3-I", person.ref)
+            PERSON_NOT_HABILITATED.about(person.ref)
             for person in self.persons
             if not (person.habilitated and person.confidentiality_signed)
         )

@@ -10,7 +10,7 @@ from compliance.hosting import persons_of
 from compliance.look import Look
 from compliance.periods import due, expires_on
 from compliance.procedure import Grant, Procedure
-from compliance.rules.european_routes import applicable_categories
+from compliance.rules.european_routes import CATEGORY_NOT_YET_APPLICABLE, HOLDER_EXEMPT, applicable_categories
 from contracts.dossier import Person
 
 ACTIVE = "active"
@@ -21,6 +21,10 @@ CLOSED = "closed"
 
 MAX_EXTENSION_MONTHS = 120
 EXTENSION_ARTICLE = "EHDS:68(12)"
+ALREADY_GRANTED = Finding("EXTENSION_ALREADY_GRANTED", EXTENSION_ARTICLE)
+LATE = Finding("EXTENSION_LATE", EXTENSION_ARTICLE)
+OVER_10_YEARS = Finding("EXTENSION_OVER_10_YEARS", EXTENSION_ARTICLE)
+WITHOUT_DOCUMENTS = Finding("EXTENSION_WITHOUT_DOCUMENTS", EXTENSION_ARTICLE)
 EXCLUSION_CAPPED = Finding("EXCLUSION_CAPPED", "EHDS:63(3)")
 EXCLUSION_CAP_MONTHS = 60
 
@@ -148,10 +152,10 @@ def _may_be_added(look: Look, permit: Permit, dataset_id: str) -> bool:
     if look.regime == "FR":
         return True
     if entry.holder_exempt:
-        permit.reasons.append(Finding("HOLDER_EXEMPT", "EHDS:50(1)", dataset_id))
+        permit.reasons.append(HOLDER_EXEMPT.about(dataset_id))
         return False
     if not applicable_categories(entry.categories, look.submission.on):
-        permit.reasons.append(Finding("CATEGORY_NOT_YET_APPLICABLE", "EHDS:105", dataset_id))
+        permit.reasons.append(CATEGORY_NOT_YET_APPLICABLE.about(dataset_id))
         return False
     return True
 
@@ -162,20 +166,20 @@ def _ask_extension(permit: Permit, item: Item, look: Look) -> None:
     latest = due("extension_request", permit.first_expires_on, law=look.law)
     if item.on <= latest:
         permit.extension_asked_by = permit.extension_asked_by or item
-    code: str | None = None
+    refused: Finding | None = None
     if permit.extension_granted:
-        code = "EXTENSION_ALREADY_GRANTED"
+        refused = ALREADY_GRANTED
     elif item.on > latest:
-        code = "EXTENSION_LATE"
+        refused = LATE
     elif months > MAX_EXTENSION_MONTHS:
-        code = "EXTENSION_OVER_10_YEARS"
+        refused = OVER_10_YEARS
     elif not item.flag("documents"):
-        code = "EXTENSION_WITHOUT_DOCUMENTS"
-    if code is None:
+        refused = WITHOUT_DOCUMENTS
+    if refused is None:
         permit.extension, permit._asked_months = Extension("requested", None), months
     else:
-        permit.extension = Extension("refused", code)
-        permit.refused_extensions.append(Finding(code, EXTENSION_ARTICLE))
+        permit.extension = Extension("refused", refused.code)
+        permit.refused_extensions.append(refused)
 
 
 def _decide_extension(permit: Permit, item: Item) -> None:

@@ -16,6 +16,8 @@ EU_PERMIT = "EU_PERMIT"
 LATER_CATEGORIES = frozenset("bfgmp")
 LATER_FROM = date(2031, 3, 26)
 ACCELERATED_PURPOSES = frozenset("abc")
+CATEGORY_NOT_YET_APPLICABLE = Finding("CATEGORY_NOT_YET_APPLICABLE", "EHDS:105")
+HOLDER_EXEMPT = Finding("HOLDER_EXEMPT", "EHDS:50(1)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,10 @@ def _reasons(
     later: frozenset[str],
     ignored: frozenset[str],
 ) -> Iterable[tuple[Finding, bool]]:
-    if "CATEGORY_NOT_YET_APPLICABLE" not in ignored and not later.isdisjoint(categories):
-        yield Finding("CATEGORY_NOT_YET_APPLICABLE", "EHDS:105", dataset_id), later.issuperset(categories)
-    if "HOLDER_EXEMPT" not in ignored and application.entry(dataset_id).holder_exempt:
-        yield Finding("HOLDER_EXEMPT", "EHDS:50(1)", dataset_id), True
+    if CATEGORY_NOT_YET_APPLICABLE.code not in ignored and not later.isdisjoint(categories):
+        yield CATEGORY_NOT_YET_APPLICABLE.about(dataset_id), later.issuperset(categories)
+    if HOLDER_EXEMPT.code not in ignored and application.entry(dataset_id).holder_exempt:
+        yield HOLDER_EXEMPT.about(dataset_id), True
 
 
 def applicable_categories(categories: Iterable[str], submitted: date) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from compliance.application import Application
 from compliance.periods import due
-from compliance.rules.routes import Condition, Route, cites
+from compliance.rules.routes import Cited, Condition, Route, cites
 
 FR_EXEMPT_INTERNAL = "FR_EXEMPT_INTERNAL"
 FR_PERMANENT = "FR_PERMANENT"
@@ -190,12 +190,9 @@ def no_explicit_consent(application: Application) -> bool:
     return application.dossier.legal_basis.gdpr9 != "9(2)(a)"
 
 
-def mr001_text(application: Application) -> str:
-    return "CNIL:2026-050" if application.submitted >= application.law.mr_texts else "CNIL:2018-153"
-
-
-def mr003_text(application: Application) -> str:
-    return "CNIL:2026-051" if application.submitted >= application.law.mr_texts else "CNIL:2018-154"
+def replaced(old: str, new: str) -> Cited:
+    """A text of CNIL that another replaced on the day the setting `fr.mr-texts` names."""
+    return Cited((old, new), lambda application: new if application.submitted >= application.law.mr_texts else old)
 
 
 NOT_RNIPH = Condition(rniph, "NOT_RNIPH")
@@ -235,8 +232,14 @@ FRENCH_ROUTES: tuple[Route, ...] = (
             Condition(one_set_of_recipients, "RECIPIENTS_DIFFER"),
         ),
     ),
-    Route(FR_MR001, mr001_text, (NOT_INVOLVING, Condition(consent, "NO_CONSENT"), NO_SNDS)),
-    Route(FR_MR003, mr003_text, (NOT_INVOLVING, Condition(non_opposition, "NO_NON_OPPOSITION"), NO_SNDS)),
+    Route(
+        FR_MR001, replaced("CNIL:2018-153", "CNIL:2026-050"), (NOT_INVOLVING, Condition(consent, "NO_CONSENT"), NO_SNDS)
+    ),
+    Route(
+        FR_MR003,
+        replaced("CNIL:2018-154", "CNIL:2026-051"),
+        (NOT_INVOLVING, Condition(non_opposition, "NO_NON_OPPOSITION"), NO_SNDS),
+    ),
     Route(
         FR_MR005,
         cites("CNIL:2018-256"),

@@ -10,6 +10,17 @@ Test = Callable[[Application], bool]
 
 
 @dataclass(frozen=True, slots=True)
+class Cited:
+    """The text a route rests on: every text it may be, and which one it is for an application."""
+
+    texts: tuple[str, ...]
+    of: Callable[[Application], str]
+
+    def __call__(self, application: Application) -> str:
+        return self.of(application)
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """A condition of a route: its code when it fails; its own citation where it is not the route's."""
 
@@ -23,7 +34,7 @@ class Route:
     """A route: its name, the text it rests on (by the law in force), its conditions in order."""
 
     name: str
-    citation: Callable[[Application], str]
+    citation: Cited
     conditions: tuple[Condition, ...]
 
     def first_failure(self, application: Application) -> Alternative | None:
@@ -54,6 +65,6 @@ def choose(application: Application, routes: Sequence[Route]) -> Choice:
     return Choice(routes[-1].name, routes[-1].citation(application), tuple(alternatives))
 
 
-def cites(citation: str) -> Callable[[Application], str]:
+def cites(citation: str) -> Cited:
     """A citation that does not depend on the date."""
-    return lambda application: citation
+    return Cited((citation,), lambda application: citation)

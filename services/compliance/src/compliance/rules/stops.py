@@ -63,10 +63,16 @@ def prohibited_use_in_france(application: Application) -> Iterator[Finding]:
             yield NO_PUBLIC_INTEREST
 
 
+TRANSFER_OUTSIDE_EU = Finding("TRANSFER_OUTSIDE_EU", "SNDS-REF:3.2")
+
+
 def snds_transfer_outside_the_union(application: Application) -> Iterator[Finding]:
     """SNDS-REF:3.2: SNDS data stay on the territory."""
     if application.dossier.transfers_outside_eu and application.has_snds():
-        yield Finding("TRANSFER_OUTSIDE_EU", "SNDS-REF:3.2")
+        yield TRANSFER_OUTSIDE_EU
+
+
+SNDS_OVER_20_YEARS = Finding("SNDS_OVER_20_YEARS", "CSP:L1461-1-IV")
 
 
 def snds_over_twenty_years(application: Application) -> Iterator[Finding]:
@@ -76,7 +82,7 @@ def snds_over_twenty_years(application: Application) -> Iterator[Finding]:
         dataset.years[0] < oldest and application.entry(dataset.dataset_id).dataset_class == "snds"
         for dataset in application.dossier.data.datasets
     ):
-        yield Finding("SNDS_OVER_20_YEARS", "CSP:L1461-1-IV")
+        yield SNDS_OVER_20_YEARS
 
 
 def prohibited_use_in_europe(application: Application) -> Iterator[Finding]:
@@ -86,32 +92,44 @@ def prohibited_use_in_europe(application: Application) -> Iterator[Finding]:
             yield PROHIBITED_IN_EUROPE[use]
 
 
+PURPOSE_RESERVED = Finding("PURPOSE_RESERVED_FOR_PUBLIC_BODIES", "EHDS:53(2)")
+
+
 def purpose_reserved(application: Application) -> Iterator[Finding]:
     """EHDS:53(2): purposes a, b and c are for public bodies and for those they mandate."""
     dossier = application.dossier
     reserved = not RESERVED_PURPOSES.isdisjoint(dossier.purpose.ehds_purposes)
     if reserved and not application.public_body() and dossier.applicant.mandate is None:
-        yield Finding("PURPOSE_RESERVED_FOR_PUBLIC_BODIES", "EHDS:53(2)")
+        yield PURPOSE_RESERVED
+
+
+THIRD_COUNTRY = Finding("THIRD_COUNTRY_NOT_ELIGIBLE", "EHDS:91(1)")
 
 
 def third_country(application: Application) -> Iterator[Finding]:
     """EHDS:91(1): an applicant outside the EEA needs its country to be listed."""
     if not application.in_the_eea() and application.dossier.applicant.country not in application.law.third_countries:
-        yield Finding("THIRD_COUNTRY_NOT_ELIGIBLE", "EHDS:91(1)")
+        yield THIRD_COUNTRY
+
+
+FORMAT_NOT_STATISTICAL = Finding("FORMAT_NOT_STATISTICAL", "EHDS:69(1)")
 
 
 def format_not_statistical(application: Application) -> Iterator[Finding]:
     """EHDS:69(1): a statistics request is answered in statistical form only."""
     dossier = application.dossier
     if dossier.kind == "statistics_request" and dossier.data.form != "statistics":
-        yield Finding("FORMAT_NOT_STATISTICAL", "EHDS:69(1)")
+        yield FORMAT_NOT_STATISTICAL
+
+
+TRANSFER_OUTSIDE_UNION = Finding("TRANSFER_OUTSIDE_UNION", "EHDS:87(1)")
 
 
 def personal_transfer(application: Application) -> Iterator[Finding]:
     """EHDS:87(1): personal data leave the Union under an adequacy decision only."""
     transfers = application.dossier.transfers_outside_eu
     if any(transfer.kind == "personal" and not transfer.adequacy_decision for transfer in transfers):
-        yield Finding("TRANSFER_OUTSIDE_UNION", "EHDS:87(1)")
+        yield TRANSFER_OUTSIDE_UNION
 
 
 FRENCH_STOPS: tuple[Stop, ...] = (prohibited_use_in_france, snds_transfer_outside_the_union, snds_over_twenty_years)
