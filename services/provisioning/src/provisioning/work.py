@@ -70,7 +70,7 @@ class Work:
 
     async def do(self, environment: Environment, ticket: Ticket) -> Done | Deletion:
         """Has the environment do a step and gives what it brought about. Raises what an `Environment` raises."""
-        order = Order(ticket.workspace_id, ticket.fence)
+        order = Order(ticket.workspace_id, ticket.fence, self.workspace.length)
         project, permit = self.project, self.project.permit
         match ticket.step:
             case Step.PREPARE:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from provisioning.environments.rows import Column, Rows
 from provisioning.project import Extract, Grant, Permit, Table
 
 
@@ -32,10 +34,14 @@ class Superseded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """For which workspace, under which lease. An environment refuses a smaller fence than it has seen."""
+    """For which workspace, under which lease. An environment refuses a smaller fence than it has seen.
+
+    `occasion` is the same for every attempt at one due step, and another for the next time that the step is due.
+    """
 
     workspace_id: str
     fence: int
+    occasion: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,28 @@ class Deletion:
 
     objects_left: int
     covers_backups: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A login as an environment has it: `names.login` of a person, whether it lets in now, and until when."""
+
+    name: str
+    enters: bool
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Actual:
+    """What an environment has of a workspace by its own look, whatever it was told to have.
+
+    tables    {table: dataset}; logins without the probe's; sessions are those of anybody
+    """
+
+    there: bool
+    tables: Mapping[str, str]
+    logins: tuple[Login, ...]
+    sessions: int
 
 
 class Environment(Protocol):
@@ -107,5 +135,35 @@ class Environment(Protocol):
         """A connection string with a fresh password for this person's login; raises Refused when there is none."""
         ...
 
+    async def inspect(self, workspace_id: str) -> Actual:
+        """What is really there; reads no row. A workspace that is gone, or never was, has nothing."""
+        ...
 
-__all__ = ["Cohort", "Deletion", "Environment", "Extract", "Extraction", "Order", "Refused", "Superseded", "Trouble"]
+    async def manifests(self, workspace_id: str) -> tuple[Table, ...]:
+        """Every table that is there, counted and hashed anew."""
+        ...
+
+    def read(self, workspace_id: str, table: str) -> AbstractAsyncContextManager[Rows]:
+        """The rows of a table, to be copied to another environment. Raises Refused when there is no such table."""
+        ...
+
+    async def load(self, order: Order, dataset_id: str, table: str, rows: Rows) -> Table:
+        """Makes a table of these rows in place of what was there, and counts and hashes what it then holds."""
+        ...
+
+
+__all__ = [
+    "Actual",
+    "Cohort",
+    "Column",
+    "Deletion",
+    "Environment",
+    "Extract",
+    "Extraction",
+    "Login",
+    "Order",
+    "Refused",
+    "Rows",
+    "Superseded",
+    "Trouble",
+]

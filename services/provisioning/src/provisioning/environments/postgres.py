@@ -12,10 +12,23 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import asyncpg
 
 from chassis.errors import Kind, kind_of
-from provisioning.environments import Cohort, Deletion, Extraction, Order, Refused, Superseded, Trouble, names, roles
+from provisioning.environments import (
+    Actual,
+    Cohort,
+    Deletion,
+    Extraction,
+    Login,
+    Order,
+    Refused,
+    Superseded,
+    Trouble,
+    names,
+    roles,
+)
 from provisioning.environments.extraction import copy_table, delete_persons, pseudonym, selection, sources
 from provisioning.environments.manifest import manifest
 from provisioning.environments.names import quoted
+from provisioning.environments.rows import TYPES, Rows, copied_out
 from provisioning.environments.scram import verifier
 from provisioning.project import Grant, Permit, Table
 
@@ -156,6 +169,69 @@ class PostgresEnvironment:
             await connection.execute(f"ALTER ROLE {quoted(login)} VALID UNTIL {names.literal(until.isoformat())}")
             await roles.set_verifier(connection, login, verifier(password))
         return self._url(login, password)
+
+    async def inspect(self, workspace_id: str) -> Actual:
+        """See `Environment.inspect`."""
+        schema, probe = names.schema(workspace_id), names.probe(workspace_id)
+        async with _edge(), self._connection(self._workspaces_url) as connection:
+            there = await connection.fetchval("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", schema)
+            tables = await self._tables(connection, workspace_id)
+            rows = await connection.fetch(
+                "SELECT rolname, rolcanlogin, CASE WHEN isfinite(rolvaliduntil) THEN rolvaliduntil END AS until "
+                "FROM pg_roles WHERE starts_with(rolname, $1) AND rolname <> $2 ORDER BY rolname",
+                schema + "_",
+                probe,
+            )
+            sessions = await connection.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE starts_with(usename::text, $1)", schema + "_"
+            )
+        logins = tuple(Login(row["rolname"], row["rolcanlogin"], row["until"]) for row in rows)
+        return Actual(bool(there or logins), tables, logins, int(sessions))
+
+    async def manifests(self, workspace_id: str) -> tuple[Table, ...]:
+        """See `Environment.manifests`."""
+        schema = quoted(names.schema(workspace_id))
+        async with _edge(), self._connection(self._workspaces_url) as connection:
+            found = await self._tables(connection, workspace_id)
+            return tuple(
+                [
+                    Table(dataset_id, table, *await manifest(connection, f"{schema}.{quoted(table)}"))
+                    for table, dataset_id in found.items()
+                ]
+            )
+
+    @asynccontextmanager
+    async def read(self, workspace_id: str, table: str) -> AsyncIterator[Rows]:
+        """See `Environment.read`."""
+        place = f"{quoted(names.schema(workspace_id))}.{quoted(table)}"
+        async with _edge(), self._connection(self._workspaces_url) as connection:
+            if table not in await self._tables(connection, workspace_id):
+                raise Refused("TABLE_NOT_THERE")
+            async with copied_out(connection, f"SELECT * FROM {place}") as rows:  # noqa: S608 - quoted identifiers
+                yield rows
+
+    async def load(self, order: Order, dataset_id: str, table: str, rows: Rows) -> Table:
+        """See `Environment.load`."""
+        schema = names.schema(order.workspace_id)
+        place = f"{quoted(schema)}.{quoted(table)}"
+        if any(column.type not in TYPES for column in rows.columns):
+            raise Refused("COLUMN_TYPE_UNKNOWN")
+        columns = ", ".join(f"{quoted(column.name)} {column.type}" for column in rows.columns)
+        async with self._working(order) as connection:
+            await connection.execute(f"DROP TABLE IF EXISTS {place}")
+            await connection.execute(f"CREATE TABLE {place} ({columns})")
+            await connection.copy_to_table(table, schema_name=schema, source=rows.chunks)
+            await connection.execute(f"COMMENT ON TABLE {place} IS {names.literal(dataset_id)}")
+            await roles.grant_tables(connection, order.workspace_id)
+            return Table(dataset_id, table, *await manifest(connection, place))
+
+    async def _tables(self, connection: asyncpg.Connection, workspace_id: str) -> dict[str, str]:
+        rows = await connection.fetch(
+            "SELECT relname, coalesce(obj_description(oid, 'pg_class'), '') AS dataset_id FROM pg_class "
+            "WHERE relkind = 'r' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) ORDER BY relname",
+            names.schema(workspace_id),
+        )
+        return {row["relname"]: row["dataset_id"] for row in rows}
 
     def _url(self, login: str, password: str) -> str:
         parts = urlsplit(self._workspaces_url)
