@@ -12,11 +12,11 @@ from aiokafka.record.util import calc_crc32c
 from audit import growth, storage
 from audit.fitness import unfit_topics
 from audit.growth import growth_of
-from audit.leaves import Claim, FirstLeaf, Record, parse, parse_blob
 from audit.resume import Inconsistent, check_last_leaves, read_edge
-from audit.tree import leaf_hash, root_of
 from chassis.database import Database
 from guichet.stack.kafka import create_topics
+from guichet_verify.leaves import Claim, FirstLeaf, Record, parse, parse_blob
+from guichet_verify.tree import leaf_hash, root_of
 
 NAME = "guichet.example/audit"
 

@@ -11,11 +11,11 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from audit.leaves import parse
 from contracts.envelope import Envelope, encode
 from contracts.identity import request_id
 from contracts.topics import REQUESTS, TOPICS
 from guichet.stack.kafka import create_topics
+from guichet_verify.leaves import parse
 
 REQUEST = request_id("portal-hdh", "2026-0043")
 

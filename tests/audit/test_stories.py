@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.leaves import Record, leaf_of
 from audit.reading import Entry
 from audit.stories import event_body, in_order, read_events, read_recorded, read_story
-from audit.tree import leaf_hash
 from contracts.envelope import Envelope, encode
 from contracts.identity import permit_id, request_id, workspace_id
+from guichet_verify.leaves import Record, leaf_of
+from guichet_verify.tree import leaf_hash
 
 REQUEST = request_id("portal-hdh", "2026-0042")
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.leaves import Record
 from audit.producers import Numbering, runs
 from audit.report import Report
 from audit.verification import verify_live
+from guichet_verify.leaves import Record
 
 ORIGIN = "guichet.example/audit/trail/{topic}/0/1"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from audit.attributes import attributes_of, data_sha256
-from audit.leaves import NotALeaf
 from audit.reading import Entry
 from audit.report import Report
 from audit.stories import record_of
 from contracts.topics import TOPICS
+from guichet_verify.attributes import attributes_of, data_sha256
+from guichet_verify.leaves import NotALeaf
 
 if TYPE_CHECKING:
     from chassis.database import Connection

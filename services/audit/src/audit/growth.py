@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from audit.attributes import Attributes, attributes_of
-from audit.leaves import Encoded, FirstLeaf, Record, encode_first, leaf_of
-from audit.tiles import Edge, Tile
-from audit.tree import leaf_hash
+from guichet_verify.attributes import Attributes, attributes_of
+from guichet_verify.leaves import Encoded, FirstLeaf, Record, encode_first, leaf_of
+from guichet_verify.tiles import Edge, Tile
+from guichet_verify.tree import leaf_hash
 
 NO_OFFSET = -1
 """The offset of leaf 0, which is no record."""

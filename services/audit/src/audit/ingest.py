@@ -14,15 +14,15 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from audit import storage
 from audit.fitness import unfit_topics
 from audit.growth import Growth, Log, growth_of, open_growth
-from audit.leaves import Record
 from audit.resume import Inconsistent, check_last_leaves, read_edge
-from audit.tiles import Edge
 from chassis.database import Database
 from chassis.ends import Ends, Span
 from chassis.logs import logger
 from chassis.metrics import Metrics
 from chassis.supervision import wait_until
 from contracts.topics import TOPICS
+from guichet_verify.leaves import Record
+from guichet_verify.tiles import Edge
 
 BATCH_RECORDS = 5_000
 BATCH_SECONDS = 0.2

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from audit.growth import Columns
-from audit.tiles import Tile
+from guichet_verify.tiles import Tile
 
 if TYPE_CHECKING:
     from chassis.database import Connection

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from audit.leaves import Record
+from guichet_verify.leaves import Record
 
 _COUNT = re.compile(rb"[1-9][0-9]{0,14}", re.ASCII)
 LONGEST_LIST = 1_000

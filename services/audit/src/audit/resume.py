@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from audit import storage
 from audit.growth import Log
-from audit.tiles import WIDTH, Edge, edge_from_tiles
-from audit.tree import leaf_hash
+from guichet_verify.tiles import WIDTH, Edge, edge_from_tiles
+from guichet_verify.tree import leaf_hash
 
 if TYPE_CHECKING:
     from chassis.database import Connection

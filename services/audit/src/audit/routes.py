@@ -13,10 +13,10 @@ from starlette.routing import BaseRoute, Route
 from audit import reading
 from audit.growth import LONGEST_COLUMN
 from audit.stories import event_body, read_recorded, read_story
-from audit.tiles import WIDTH, parse_index_path
-from audit.tree import SIZE_LIMIT
 from chassis.runtime import Runtime
 from chassis.server import problem
+from guichet_verify.tiles import WIDTH, parse_index_path
+from guichet_verify.tree import SIZE_LIMIT
 
 _TILE = re.compile(r"(?P<path>[x0-9/]+?)(?:\.p/(?P<width>[1-9][0-9]{0,2}))?", re.ASCII)
 _LEVEL = re.compile(r"0|[1-9][0-9]?", re.ASCII)

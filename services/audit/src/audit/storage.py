@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from audit.growth import Growth, Log, origin_of
-from audit.tiles import full_tiles, levels
-from audit.tree import EMPTY_ROOT
+from guichet_verify.tiles import full_tiles, levels
+from guichet_verify.tree import EMPTY_ROOT
 
 if TYPE_CHECKING:
     from chassis.database import Connection

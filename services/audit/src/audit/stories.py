@@ -11,11 +11,11 @@ from uuid import UUID
 import orjson
 
 from audit import reading
-from audit.attributes import attributes_of, data_sha256
-from audit.leaves import Claim, Record, parse, parse_blob
 from audit.reading import Entry
 from contracts.envelope import Envelope, Unreadable, decode, write_time
 from contracts.identity import permit_id, workspace_id
+from guichet_verify.attributes import attributes_of, data_sha256
+from guichet_verify.leaves import Claim, Record, parse, parse_blob
 
 if TYPE_CHECKING:
     from chassis.database import Connection

@@ -9,12 +9,12 @@ from audit import inspection
 from audit.completeness import check_sequences
 from audit.growth import NO_OFFSET, columns_of
 from audit.inspection import StoredBatch, StoredLeaf, StoredLog
-from audit.leaves import Claim, FirstLeaf, NotALeaf, Record, parse, parse_blob
 from audit.producers import Numbering
 from audit.report import Report
-from audit.tiles import WIDTH, Edge, all_tiles
-from audit.tree import leaf_hash
 from contracts.topics import TOPICS
+from guichet_verify.leaves import Claim, FirstLeaf, NotALeaf, Record, parse, parse_blob
+from guichet_verify.tiles import WIDTH, Edge, all_tiles
+from guichet_verify.tree import leaf_hash
 
 if TYPE_CHECKING:
     from chassis.database import Connection

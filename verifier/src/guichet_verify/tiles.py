@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from audit.tree import Frontier, Row, root_of
+from guichet_verify.tree import Frontier, Row, root_of
 
 WIDTH = 256
 """Hashes in a full tile."""

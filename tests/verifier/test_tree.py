@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit import tree
+from guichet_verify import tree
 
 VECTORS = Path(__file__).parent / "vectors"
 

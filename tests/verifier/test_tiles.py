@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit import tiles
-from audit.tree import Frontier, leaf_hash, root_of
+from guichet_verify import tiles
+from guichet_verify.tree import Frontier, leaf_hash, root_of
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "tiles.json").read_text())
 MANY = [leaf_hash(number.to_bytes(3, "big")) for number in range(70_000)]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from audit.attributes import NOTHING, Attributes, attributes_of, data_sha256
-from audit.leaves import Record
+from guichet_verify.attributes import NOTHING, Attributes, attributes_of, data_sha256
+from guichet_verify.leaves import Record
 
 HEADERS = [
     ("ce_id", b"1"),

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from audit.leaves import Record
+from guichet_verify.leaves import Record
 
 _HEADERS = {
     "ce_id": "id",

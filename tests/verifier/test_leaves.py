@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit import leaves
-from audit.tree import leaf_hash, root_of
+from guichet_verify import leaves
+from guichet_verify.tree import leaf_hash, root_of
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "leaf_encoding.json").read_text())
 EXAMPLE = json.loads((Path(__file__).parent / "vectors" / "worked_example.json").read_text())
