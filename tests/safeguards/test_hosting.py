@@ -85,6 +85,16 @@ def test_losing_twice_keeps_the_first_day_and_qualifying_twice_adds_nothing() ->
     assert host("HDS").qualified(proof("HDS")) == host("HDS")
 
 
+def test_a_host_that_registers_again_does_not_get_back_what_it_lost() -> None:
+    lost = host("HDS", "SECNUMCLOUD", "SPE_73").disqualified("HDS", DAY).disqualified("SPE_73", DAY)
+    again = lost.registered_again(host("HDS", "SECNUMCLOUD", storage="DE"))
+    assert (again.storage_country, again.holds("HDS", DAY), again.holds("SECNUMCLOUD", DAY)) == ("DE", False, True)
+    # What is not shown any more is gone, unless it was lost: that stays in the record.
+    assert {(p.type, p.lost_on) for p in again.evidence} == {("HDS", DAY), ("SPE_73", DAY), ("SECNUMCLOUD", None)}
+    assert again.registered_again(host("HDS", "SECNUMCLOUD", storage="DE")) == again
+    assert again.qualified(proof("HDS", since=DAY)).holds("HDS", DAY)
+
+
 def test_the_european_economic_area_has_thirty_countries() -> None:
     assert len(EEA) == 30
     assert not EEA & {"CH", "GB", "US"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from safeguards.outputs import CITATIONS, Check, check
+from safeguards.outputs import CITATIONS, Check, check, small_cells
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,7 @@ def test_what_a_rule_says_about_an_output(kind: str, min_cell: int | None, perso
 
 def test_each_regime_cites_its_own_article() -> None:
     assert CITATIONS == {"EU": "EHDS:73(2)", "FR": "SNDS-REF:4.5"}
+
+
+def test_the_cells_under_the_threshold_are_named_in_their_order() -> None:
+    assert small_cells([("b", 10), ("a", 11), ("c", 0)], 11) == ("b", "c")

@@ -165,6 +165,7 @@ _SENTENCES: dict[str, Sentence] = {
     ),
     "noncompliance.found": "non-compliance found",
     "duty.overdue": lambda d: f"overdue since {day(d['due'])}: {plain(d['duty'])}",
+    "output.assessed": lambda d: f"output {d['ref']} {plain(d['verdict'])}" + (f": {_small(d)}" if d["cells"] else ""),
     "register.entry-published": "entry in the public register",
     "register.corrected": "entry in the public register corrected",
     # provisioning
@@ -196,6 +197,10 @@ _SENTENCES: dict[str, Sentence] = {
     "dead-letter.redriven": "record sent again",
     "dead-letter.discarded": "record given up",
 }
+
+
+def _small(data: Data) -> str:
+    return f"cells under {data['threshold']}: {', '.join(data['cells'])}"
 
 
 def _met(data: Data) -> str:

@@ -1,18 +1,19 @@
 """What compliance says on guichet.decisions: source /guichet/compliance, subject and key the request id; `on` is
 the local date it holds from."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from contracts import topics
 from contracts.dossier import Person
-from contracts.facts import Fact, Shape
+from contracts.facts import OPTIONAL, Fact, Shape
 from contracts.vocabulary import (
     Body,
     Category,
     Citation,
     Code,
+    Count,
     DatasetClass,
     DatasetDecision,
     Day,
@@ -264,6 +265,10 @@ class PermitIssued(CaseFact):
     state_body: bool
     conditions: tuple[Finding, ...]
     citation: Citation
+    covers_environments: Annotated[
+        tuple[Reference, ...] | None,
+        Field(description="The environments that the impact assessment covers; absent when the dossier has none."),
+    ] = OPTIONAL
 
 
 class PermitAmended(CaseFact):
@@ -363,6 +368,23 @@ class DataRequested(CaseFact):
     holder: Reference
     dataset_ids: Annotated[tuple[Reference, ...], Field(min_length=1)]
     due: Day | None
+
+
+class OutputAssessed(CaseFact):
+    """Said when a result that is to leave a workspace was judged: by rule, or by a person who may check it.
+
+    `threshold` is the smallest cell that may leave; `cells` names those under it.
+    """
+
+    event_type = "guichet.output.assessed.v1"
+    topic = topics.DECISIONS
+
+    ref: Reference
+    verdict: Literal["in-review", "released", "returned", "rejected"]
+    code: Code | None
+    citation: Citation
+    threshold: Count
+    cells: tuple[Reference, ...]
 
 
 class NoncomplianceFound(CaseFact):

@@ -7,7 +7,7 @@ from pydantic_core import CoreSchema
 
 from contracts import topics
 from contracts.dossier import Document, Dossier, Person
-from contracts.facts import OPTIONAL, Fact
+from contracts.facts import OPTIONAL, Fact, Shape
 from contracts.vocabulary import Count, Months, Reference
 
 
@@ -107,8 +107,18 @@ class PermitResultsPublished(Fact):
     topic = topics.PORTAL
 
 
+class Cell(Shape):
+    """A cell of a table that is to leave: its name in the table and the persons behind it."""
+
+    name: Reference
+    persons: Count
+
+
 class OutputRequested(Fact):
-    """Said when a user asks to take a result out of the workspace (EHDS:73(2))."""
+    """Said when a user asks to take a result out of the workspace (EHDS:73(2)).
+
+    `cells` lets the answer name those that are too small; `min_cell` is the smallest of all.
+    """
 
     event_type = "guichet.output.requested.v1"
     topic = topics.PORTAL
@@ -117,6 +127,7 @@ class OutputRequested(Fact):
     kind: Literal["aggregate_table", "row_level", "figure", "model"]
     min_cell: Count | None = OPTIONAL
     personal: bool
+    cells: Annotated[tuple[Cell, ...], Field(max_length=1000)] | None = OPTIONAL
 
 
 class FindingReported(Fact):

@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import Field
 
 from contracts import topics
-from contracts.facts import Fact, Shape
-from contracts.vocabulary import Citation, Code, Count, Finding, Instant, Reference, Sha256, Uuid, Word
+from contracts.facts import OPTIONAL, Fact, Shape
+from contracts.vocabulary import Citation, Code, Count, Finding, Instant, Positive, Reference, Sha256, Uuid, Word
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.:-]{0,127}$")]
 """The name of a table, a role or another object in an environment."""
@@ -112,15 +112,20 @@ class WorkspaceClosed(WorkspaceFact):
 
 
 class TableDestroyed(Shape):
-    """A table that is gone."""
+    """A table that is gone; `sha256` is the digest of its last manifest."""
 
     dataset_id: Reference
     table: Name
     rows: Count
+    sha256: Sha256 | None = OPTIONAL
 
 
 class DeletionCertificate(Shape):
-    """What was destroyed, where and when, and what was found left afterwards (EHDS:68(12))."""
+    """What was destroyed, where and when, and what was found left afterwards (EHDS:68(12)).
+
+    `sha256` is the digest of the certificate as provisioning keeps it, in canonical JSON without this member; `backups`
+    names the backup sets that still hold the data when `covers_backups` is false.
+    """
 
     environment_id: Reference
     destroyed_at: Instant
@@ -128,6 +133,12 @@ class DeletionCertificate(Shape):
     logins_removed: tuple[Reference, ...]
     objects_left: Count
     covers_backups: bool
+    certificate_id: Uuid | None = OPTIONAL
+    permit_id: Uuid | None = OPTIONAL
+    permit_version: Positive | None = OPTIONAL
+    pseudonym_key_destroyed: bool | None = OPTIONAL
+    backups: tuple[Name, ...] | None = OPTIONAL
+    sha256: Sha256 | None = OPTIONAL
 
 
 class WorkspaceDestroyed(WorkspaceFact):
@@ -160,10 +171,12 @@ class OptoutFilterApplied(WorkspaceFact):
 
 
 class OutputFact(WorkspaceFact):
-    """A fact about one output asked for (EHDS:73(2))."""
+    """A fact about one output asked for (EHDS:73(2)); `cells` names those of a table that are under the threshold."""
 
     ref: Reference
     code: Code | None
+    citation: Citation | None = OPTIONAL
+    cells: tuple[Reference, ...] | None = OPTIONAL
 
 
 class OutputReleased(OutputFact):
@@ -243,9 +256,14 @@ class RehostingRolledBack(RehostingFact):
 
 
 class RehostingCompleted(RehostingFact):
-    """Said when the source is destroyed after a move, with its certificate."""
+    """Said when the source is destroyed after a move, with its certificate.
+
+    `downtime_seconds`: from the moment nobody could enter any more until persons were let into the copy; absent when
+    the permit did not allow to let them in.
+    """
 
     event_type = "guichet.rehosting.completed.v1"
     topic = topics.WORKSPACES
 
     certificate: DeletionCertificate
+    downtime_seconds: Count | None = OPTIONAL

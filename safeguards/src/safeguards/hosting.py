@@ -25,6 +25,11 @@ class Evidence:
     valid_to: date
     lost_on: date | None = None
 
+    @property
+    def name(self) -> tuple[str, str, str, date]:
+        """What makes it this proof and no other."""
+        return self.type, self.issuer, self.reference, self.valid_from
+
     def valid_on(self, day: date) -> bool:
         return self.valid_from <= day <= self.valid_to and (self.lost_on is None or day < self.lost_on)
 
@@ -47,6 +52,16 @@ class Environment:
     def qualified(self, proof: Evidence) -> "Environment":
         """The environment with one more proof."""
         return self if proof in self.evidence else replace(self, evidence=(*self.evidence, proof))
+
+    def registered_again(self, shown: "Environment") -> "Environment":
+        """The environment as it presents itself anew: what it no longer shows is no longer counted on, and showing a
+        lost proof again does not bring it back (only obtaining a qualification does)."""
+        lost = {proof.name: proof for proof in self.evidence if proof.lost_on is not None}
+        again = tuple(
+            replace(proof, lost_on=lost.pop(proof.name).lost_on) if proof.name in lost else proof
+            for proof in shown.evidence
+        )
+        return replace(shown, evidence=(*again, *lost.values()))
 
     def disqualified(self, evidence_type: str, day: date) -> "Environment":
         """The environment after every proof of this type was lost on the day."""

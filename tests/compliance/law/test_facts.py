@@ -230,3 +230,30 @@ def test_an_assessment_is_remembered_whole(tell: Any, name: str) -> None:
 
     assert from_text(as_text(shown)) == shown
     assert decide(from_text(as_text(shown)), shown, IDENTITY, DIGEST) == []
+
+
+def test_an_output_is_said_when_a_rule_judges_it_and_again_when_a_person_does(tell: Any) -> None:
+    story = tell("F05a")
+    cells = [{"name": "age-80", "persons": 10}, {"name": "age-70", "persons": 400}]
+    table = {"kind": "aggregate_table", "personal": False}
+    story.says("2026-11-02", "output.requested", ref="small", **table, min_cell=50, cells=cells)
+    story.says("2026-11-02", "output.requested", ref="large", **table, min_cell=400)
+    story.says("2026-11-03", "output.checked", ref="large", verdict="released", by=["p-pi"])
+    story.says("2026-11-04", "output.checked", ref="large", verdict="released", by=["reviewer-1"])
+    told = facts(story, "2026-11-01", "2026-11-02", "2026-11-03", "2026-11-04", "2026-11-05")
+    outputs = [[f for f in day if isinstance(f, said.OutputAssessed)] for day in told]
+    assert [[(o.ref, o.verdict, o.code, o.cells) for o in day] for day in outputs] == [
+        [],
+        [("small", "returned", "CELL_BELOW_THRESHOLD", ("age-80",)), ("large", "in-review", None, ())],
+        # Someone of the project is not heard.
+        [],
+        [("large", "released", None, ())],
+        [],
+    ]
+    assert {(o.threshold, o.citation) for day in outputs for o in day} == {(11, "SNDS-REF:4.5")}
+
+
+def test_a_permit_says_which_environments_the_impact_assessment_covers(tell: Any) -> None:
+    (*_, opined) = facts(tell("F05a"), "2026-09-01", "2026-09-08", "2026-10-01")
+    (permit,) = [fact for fact in opined if isinstance(fact, said.PermitIssued)]
+    assert permit.covers_environments == ("env-souverain",)

@@ -98,6 +98,8 @@ class Particulars:
     full_birth_date: bool
     crosses_potential_identifiers: bool
     state_body: bool
+    covers_environments: tuple[str, ...] | None = None
+    """What the impact assessment covers; None when the dossier has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +305,15 @@ def _particulars(look: Look, procedure: Procedure, permit: Permit | None) -> Par
         full_birth_date=dossier.data.full_birth_date,
         crosses_potential_identifiers=dossier.data.crosses_potential_identifiers,
         state_body=dossier.applicant.state_body,
+        covers_environments=_covered(dossier),
     )
+
+
+def _covered(dossier: Dossier) -> tuple[str, ...] | None:
+    assessments = [document for document in dossier.documents if document.code == "DPIA"]
+    if not assessments:
+        return None
+    return tuple(sorted({name for document in assessments for name in document.covers_environments or ()}))
 
 
 def _permitted(look: Look, permit: Permit) -> tuple[PermittedDataset, ...]:

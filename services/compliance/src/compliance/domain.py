@@ -40,6 +40,7 @@ def decide(before: Assessment | None, after: Assessment, request_id: str, input_
     facts.extend(deadline_facts(before, after, request_id))
     facts.extend(_outcome(before, after, request_id, input_hash))
     facts.extend(permit_facts(before, after, request_id, input_hash))
+    facts.extend(_outputs(before, after, request_id))
     facts.extend(_noncompliance(before, after, request_id))
     facts.extend(_register(before, after, request_id))
     return facts
@@ -121,6 +122,24 @@ def _outcome(before: Assessment | None, after: Assessment, request_id: str, inpu
 
 def _silence(reasons: Iterable[Finding]) -> Finding:
     return next(r for r in reasons if r.code == "OPINION_NOT_EXPRESSLY_FAVOURABLE" and r.citation == "LIL:66-V")
+
+
+def _outputs(before: Assessment | None, after: Assessment, request_id: str) -> Iterator[Fact]:
+    known = () if before is None else before.outputs
+    for output in after.outputs:
+        if output not in known:
+            yield said.OutputAssessed.model_validate(
+                {
+                    "request_id": request_id,
+                    "on": after.as_of,
+                    "ref": output.ref,
+                    "verdict": output.verdict,
+                    "code": output.code,
+                    "citation": output.citation,
+                    "threshold": output.threshold,
+                    "cells": output.cells,
+                }
+            )
 
 
 def _noncompliance(before: Assessment | None, after: Assessment, request_id: str) -> Iterator[Fact]:

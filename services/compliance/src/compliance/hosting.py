@@ -32,7 +32,8 @@ def environments_on(known: Mapping[str, Environment], items: Iterable[Item]) -> 
 def _told(environment: Environment | None, item: Item) -> Environment | None:
     match item.type:
         case "environment.registered.v1":
-            return environment_of(item.data)
+            shown = environment_of(item.data)
+            return shown if environment is None or shown is None else environment.registered_again(shown)
         case "environment.qualified.v1":
             proof = item.data.get("evidence")
             if environment is None or not isinstance(proof, Mapping):

@@ -64,6 +64,7 @@ def _issued(after: Assessment, permit: PermitView, request_id: str, input_hash: 
             "state_body": particulars.state_body,
             "conditions": tuple(map(finding, after.conditions)),
             "citation": after.citation,
+            "covers_environments": particulars.covers_environments,
         }
     )
 

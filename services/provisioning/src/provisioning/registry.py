@@ -29,7 +29,10 @@ def day_is_over(day: date) -> datetime:
 
 
 async def register(connection: Connection, environment: Environment, at: datetime) -> None:
-    """The newest registration of an environment, with the evidence it shows; an older one changes nothing."""
+    """The newest registration of an environment, with the evidence it shows; an older one changes nothing.
+
+    What it no longer shows is no longer counted on. A lost proof stays lost, shown again or not.
+    """
     status = await connection.execute(
         "INSERT INTO environments VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (environment_id) DO UPDATE "
         "SET operator = excluded.operator, storage_country = excluded.storage_country, "
@@ -42,23 +45,32 @@ async def register(connection: Connection, environment: Environment, at: datetim
         environment.adequacy,
         at,
     )
-    if status != "INSERT 0 0":
-        # A registration shows all the evidence there is: what it no longer shows is no longer counted on.
-        await connection.execute(
-            "DELETE FROM evidence WHERE environment_id = $1 AND stated_at <= $2", environment.environment_id, at
-        )
-        await qualify(connection, environment.environment_id, environment.evidence, at)
+    if status == "INSERT 0 0":
+        return
+    await connection.execute(
+        "DELETE FROM evidence WHERE environment_id = $1 AND stated_at <= $2 AND lost_at IS NULL",
+        environment.environment_id,
+        at,
+    )
+    await connection.executemany(
+        "INSERT INTO evidence VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        [_row(environment.environment_id, proof, at) for proof in environment.evidence],
+    )
 
 
 async def qualify(connection: Connection, environment_id: str, evidence: Sequence[Evidence], at: datetime) -> None:
-    """More evidence for an environment, known or not yet."""
+    """An environment, known or not yet, obtained evidence; what it had lost before is valid again if this is it."""
     await connection.executemany(
         "INSERT INTO evidence VALUES ($1, $2, $3, $4, $5, $6, $7) "
         "ON CONFLICT (environment_id, type, issuer, reference, valid_from) DO UPDATE "
         "SET valid_to = excluded.valid_to, stated_at = excluded.stated_at, lost_at = NULL "
         "WHERE evidence.stated_at <= excluded.stated_at",
-        [(environment_id, e.type, e.issuer, e.reference, e.valid_from, e.valid_to, at) for e in evidence],
+        [_row(environment_id, proof, at) for proof in evidence],
     )
+
+
+def _row(environment_id: str, proof: Evidence, at: datetime) -> tuple[object, ...]:
+    return environment_id, proof.type, proof.issuer, proof.reference, proof.valid_from, proof.valid_to, at
 
 
 async def disqualify(connection: Connection, environment_id: str, evidence_type: str, at: datetime) -> None:
