@@ -226,3 +226,30 @@ def test_a_warehouse_committee_that_is_not_favourable_blocks(tell: Any) -> None:
 
     assert seen.outcome == "BLOCKED"
     assert seen.cited("reasons")["CSE_NOT_FAVOURABLE"] == "CNIL:2018-155"
+
+
+@pytest.mark.parametrize("verdict", ["favourable", "unfavourable"])
+def test_a_committee_s_second_opinion_does_not_move_a_declaration_that_stands(tell: Any, verdict: str) -> None:
+    story = tell("F08a").says("2026-10-05", "opinion.issued", body="CPP", verdict=verdict, by=["m-1"])
+    seen = story.on("2026-10-05")
+
+    assert (seen.outcome, seen.permit["issued_on"]) == ("START_ALLOWED", "2026-09-01")
+
+
+def test_the_last_opinion_before_the_declaration_stands_is_the_one_that_counts(tell: Any) -> None:
+    story = tell("F08a").but(conformity_declared={"reference": "DC-1", "date": "2026-09-21"})
+    story.says("2026-09-14", "opinion.issued", body="CPP", verdict="unfavourable", by=["m-1"])
+    assert story.on("2026-09-21").outcome == "BLOCKED"
+
+    story.says("2026-09-28", "opinion.issued", body="CPP", verdict="favourable", by=["m-1"])
+    seen = story.on("2026-09-28")
+    assert (seen.outcome, seen.permit["issued_on"]) == ("START_ALLOWED", "2026-09-28")
+
+
+def test_an_extension_after_a_late_decision_is_ignored(tell: Any) -> None:
+    story = tell("F07c-tacit").says("2026-12-16", "decision.issued", body="CNIL", verdict="granted", by=["c-1"])
+    story.says("2026-12-17", "period.extended", step="authority_decision", reasons_given=True)
+
+    seen = story.on("2026-12-17")
+    assert seen.outcome == "GRANTED"
+    assert "EXTENSION_TOO_LATE" not in seen.codes("reasons")

@@ -417,3 +417,20 @@ def test_storage_outside_the_union(tell: Any) -> None:
         {"code": "STORAGE_OUTSIDE_EEA", "citation": "D2026-209"},
         {"code": "STORAGE_OUTSIDE_UNION", "citation": "EHDS:87(1)"},
     ]
+
+
+def test_an_objection_that_names_no_item_of_the_law_gives_no_new_four_weeks(tell: Any) -> None:
+    story = tell("E16a").says("2029-06-11", "completeness.objected", items=["COFFEE"])
+    assert story.on("2029-06-11").deadline("completion") == ("2029-07-02", "running")
+
+    story.says("2029-06-12", "completeness.objected", items=["ETHICS"])
+    assert story.on("2029-06-12").deadline("completion") == ("2029-07-10", "running")
+
+
+def test_a_decision_for_more_than_ten_years_is_capped_too(tell: Any) -> None:
+    story = tell("E14").submitted("2029-06-04").says("2029-08-20", "fee.estimated", amount_eur=1, holder_part_eur=0)
+    story.says("2029-09-03", "decision.issued", body="HDAB-FR", verdict="granted", months=130, by=["a-9"])
+    seen = story.on("2029-09-03")
+
+    assert seen.permit["months"] == 120
+    assert seen.cited("reasons")["DURATION_CAPPED"] == "EHDS:68(12)"

@@ -310,3 +310,66 @@ def test_an_expired_permit_is_not_touched(tell: Any) -> None:
     story.says("2032-09-22", "revocation.ordered", by=["a-9"]).says("2032-09-23", "resumption.ordered")
 
     assert story.on("2032-10-01").permit == before
+
+
+def test_a_request_refused_by_rule_leaves_the_one_that_waits_alone(tell: Any) -> None:
+    story = permit(tell).says("2032-08-14", "permit.extension-requested", months=24, documents=True)
+    story.says("2032-08-20", "permit.extension-requested", months=24, documents=True)
+    assert story.on("2032-08-20").permit["extension"] == {"status": "refused", "code": "EXTENSION_LATE"}
+
+    seen = story.says("2032-09-01", "extension.decided", verdict="granted", by=["a-9"]).on("2032-09-15")
+    assert (seen.permit["status"], seen.permit["version"], seen.permit["months"]) == ("active", 2, 60)
+    assert seen.permit["extension"] == {"status": "granted", "code": None}
+
+
+def test_a_dataset_taken_out_by_amendment_is_awaited_no_longer(tell: Any) -> None:
+    story = tell("N-access-met").submitted("2029-06-04")
+    story.says("2029-08-20", "fee.estimated", amount_eur=900, holder_part_eur=0)
+    story.says("2029-09-03", "decision.issued", body="HDAB-FR", verdict="granted", by=["a-9"])
+    story.says("2029-11-05", "data.delivered", dataset_ids=["retina-fr"])
+    assert story.on("2029-12-04").cited("actions")["HOLDER_IN_DEFAULT"] == "EHDS:63(4)"
+
+    story.says("2029-11-20", "amendment.decided", verdict="granted", remove_datasets=["ehr-fr"], by=["a-9"])
+    seen = story.on("2029-12-04")
+    assert seen.deadline("holder_delivery") == ("2029-12-03", "met")
+    assert seen.deadline("access") == ("2030-01-21", "running")
+    assert "REQUEST_DATA_FROM_HOLDER" not in seen.codes("actions")
+
+
+@pytest.mark.parametrize(
+    ("case", "day", "added", "refusal"),
+    [
+        ("F02a", "2026-10-05", "eds-chu-sud", None),
+        ("F02a", "2026-10-05", "snds-main", ("SNDS_EXCLUDED", "CNIL:2018-155")),
+        ("F05a", "2026-10-05", "eds-chu-sud", ("NOT_SNDS_MAIN_ONLY", "CNIL:2023-082")),
+        ("F07a", "2026-12-07", "eds-chu-sud", None),
+    ],
+)
+def test_what_an_amendment_adds_has_to_fit_the_declaration_it_rests_on(
+    tell: Any, case: str, day: str, added: str, refusal: tuple[str, str] | None
+) -> None:
+    seen = tell(case).says(day, "amendment.decided", verdict="granted", add_datasets=[added], by=["c-9"]).on(day)
+
+    assert (added in seen.permit["datasets"]) is (refusal is None)
+    if refusal is not None:
+        code, citation = refusal
+        assert {"code": code, "citation": citation, "subject": added} in seen.reasons
+
+
+def test_an_amendment_does_not_bring_in_what_the_law_forbids(tell: Any) -> None:
+    transfer = {"country": "US", "kind": "personal", "adequacy_decision": True}
+    story = tell("F02a").but(transfers_outside_eu=[transfer], information={"mode": "general"})
+    story.attaching("DATA_SCOPE").attaching("DOI_FUNDING").attaching("LEGAL_BASIS").attaching("RETENTION_RESULTS")
+    story.says("2026-09-07", "file.received", body="CESREES")
+    story.says("2026-09-14", "opinion.issued", body="CESREES", verdict="favourable", by=["m-1"])
+    story.says("2026-09-21", "file.received", body="CNIL")
+    story.says("2026-10-05", "decision.issued", body="CNIL", verdict="granted", by=["c-1"])
+    story.says("2026-10-12", "amendment.decided", verdict="granted", add_datasets=["snds-main"], by=["c-1"])
+    seen = story.on("2026-10-12")
+
+    assert (seen.route, seen.permit["kind"], seen.permit["datasets"]) == (
+        "FR_STANDARD",
+        "authorisation",
+        ["eds-chu-nord"],
+    )
+    assert {"code": "TRANSFER_OUTSIDE_EU", "citation": "SNDS-REF:3.2", "subject": "snds-main"} in seen.reasons

@@ -60,12 +60,13 @@ def follow(
     missing: tuple[Finding, ...] = ()
     for version in versions:
         item = version.item
-        objection = item.type == "completeness.objected.v1"
-        if objection:
+        objection = False
+        if item.type == "completeness.objected.v1":
             for code in item.words("items"):
                 article = article_of(code, version.dossier)
                 if article is not None:
                     objected[code] = article
+                    objection = True
         elif objected:
             _bring(objected, item)
         missing = _together(missing_of(version.dossier), objected)

@@ -46,14 +46,19 @@ def _delivery(look: Look, permit: Permit, items: tuple[Item, ...]) -> Run:
 
 
 def _completes_delivery(datasets: tuple[str, ...], items: tuple[Item, ...]) -> Item | None:
-    """The delivery after which no dataset granted at first is outstanding."""
+    """The delivery after which no dataset granted at first is outstanding; one that an amendment has taken out since
+    is awaited no longer."""
     outstanding = set(datasets)
     for item in items:
-        if item.type == "data.delivered.v1":
-            named = item.words("dataset_ids")
-            outstanding.difference_update(named or datasets)
-            if not outstanding:
-                return item
+        match item.type:
+            case "data.delivered.v1":
+                outstanding.difference_update(item.words("dataset_ids") or datasets)
+            case "amendment.decided.v1" if item.word("verdict") == "granted":
+                outstanding.difference_update(item.words("remove_datasets"))
+            case _:
+                continue
+        if not outstanding:
+            return item
     return None
 
 

@@ -235,7 +235,10 @@ def _datasets(shown: Procedure, counted: Tally) -> None:
 
 def _grant(look: Look, shown: Procedure, counted: Tally) -> None:
     first = counted.grants[0]
-    months = min(first.number("months") or look.dossier.requested_months, MAX_MONTHS)
+    months = first.number("months") or look.dossier.requested_months
+    if months > MAX_MONTHS:
+        shown.reasons.append(DURATION_CAPPED)
+        months = MAX_MONTHS
     granted = tuple(dataset_id for dataset_id, verdict in counted.datasets.items() if verdict == "granted")
     shown.grant = Grant("data-permit", first.on, months, granted, first)
     shown.conditions.extend(PERMIT_CONDITIONS)

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from datetime import date
+from itertools import pairwise
 
 from compliance.authority import decide_by_authority, decide_by_authority_once_seized, hdh_approval
 from compliance.case import Item
 from compliance.coded import Finding
 from compliance.completeness import Completeness, Version, follow
 from compliance.look import Look
-from compliance.opinions import note_recommendations, research_committee, standing_opinions
-from compliance.procedure import BLOCKED, POSITIVE, START_ALLOWED, Grant, Procedure
+from compliance.opinions import Opinion, note_recommendations, research_committee, standing_opinions
+from compliance.procedure import BLOCKED, DECLARATION, POSITIVE, START_ALLOWED, Grant, Procedure
 from compliance.refusals import Standing
 from compliance.rules import french_routes as fr
 from compliance.rules.documents import (
@@ -133,13 +134,24 @@ def _after_standing_opinion(body: str, unfavourable: Finding, look: Look, shown:
     if not opinions:
         shown.status = "awaiting_opinion"
         return
-    opinion = opinions[-1]
+    opinion = _opinion_that_counts(look, shown, completed_by, opinions)
     note_recommendations(opinion, shown)
     if not opinion.expressly_favourable(look):
         shown.decide(BLOCKED)
         shown.reasons.append(unfavourable)
         return
     _declare(look, shown, completed_by, opinion.on)
+
+
+def _opinion_that_counts(look: Look, shown: Procedure, completed_by: Item, opinions: tuple[Opinion, ...]) -> Opinion:
+    """The last opinion, unless the declaration already stood on an earlier one when the next was given: what a
+    committee says afterwards undoes nothing and moves no date."""
+    if not shown.missing:
+        for opinion, following in pairwise(opinions):
+            stood_on = _stands_from(look, shown, completed_by, opinion.on)
+            if opinion.expressly_favourable(look) and stood_on < following.on and look.gate_then.holds(stood_on):
+                return opinion
+    return opinions[-1]
 
 
 def _formalities_only(look: Look, shown: Procedure, completed_by: Item, begun: Item) -> None:
@@ -210,6 +222,18 @@ def _declare(look: Look, shown: Procedure, completed_by: Item, opinion_on: date 
         shown.status = "awaiting_formality"
         return
     dossier = look.dossier
+    issued_on = _stands_from(look, shown, completed_by, opinion_on)
+    if not look.gate.holds_now(look.today) and not look.gate_then.holds(issued_on):
+        shown.decide(BLOCKED)
+        return
+    shown.decide(START_ALLOWED)
+    datasets = tuple(dataset.dataset_id for dataset in dossier.data.datasets)
+    shown.grant = Grant(DECLARATION, issued_on, dossier.requested_months, datasets)
+
+
+def _stands_from(look: Look, shown: Procedure, completed_by: Item, opinion_on: date | None) -> date:
+    """The latest of the complete date, the dates of the formalities and the date of the opinion."""
+    dossier = look.dossier
     dates = [completed_by.on]
     if opinion_on is not None:
         dates.append(opinion_on)
@@ -217,19 +241,13 @@ def _declare(look: Look, shown: Procedure, completed_by: Item, opinion_on: date 
         dates.append(dossier.conformity_declared.date)
     if shown.route in REGISTERED and dossier.directory_registered is not None:
         dates.append(dossier.directory_registered.date)
-    issued_on = max(dates)
-    if not look.gate.holds_now(look.today) and not look.gate_then.holds(issued_on):
-        shown.decide(BLOCKED)
-        return
-    shown.decide(START_ALLOWED)
-    datasets = tuple(dataset.dataset_id for dataset in dossier.data.datasets)
-    shown.grant = Grant("declaration", issued_on, dossier.requested_months, datasets)
+    return max(dates)
 
 
 def _conditions(look: Look, shown: Procedure) -> None:
     if shown.outcome not in POSITIVE or not look.application.has_snds():
         return
-    if shown.grant is not None and shown.grant.kind != "declaration":
+    if shown.grant is not None and shown.grant.kind != DECLARATION:
         shown.conditions.append(SEND_TO_HDH)
     shown.conditions.append(SEND_RESULTS)
 

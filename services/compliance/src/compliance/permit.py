@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 from datetime import date
 
+from compliance.amendments import amended
 from compliance.calendars import plus_months
 from compliance.case import Item
 from compliance.coded import Finding
 from compliance.hosting import persons_of
 from compliance.look import Look
 from compliance.periods import due, expires_on
-from compliance.procedure import Grant, Procedure
-from compliance.rules.european_routes import CATEGORY_NOT_YET_APPLICABLE, HOLDER_EXEMPT, applicable_categories
+from compliance.procedure import DECLARATION, Grant, Procedure
 from contracts.dossier import Person
 
 ACTIVE = "active"
@@ -63,7 +63,7 @@ class Permit:
     published_by: Item | None = None
     completed_by: Item | None = None
     suspended_by: Item | None = None
-    _asked_months: int = 0
+    _asked_months: int | None = None
 
     @property
     def ended(self) -> bool:
@@ -112,7 +112,7 @@ def _apply(look: Look, permit: Permit, item: Item, procedure: Procedure) -> None
             if persons is not None:
                 permit.persons, permit.version = persons, permit.version + 1
         case "amendment.decided.v1" if not over and item.word("verdict") == "granted":
-            _amend(look, permit, item)
+            _amend(look, permit, item, procedure)
         case "permit.extension-requested.v1" if look.regime == "EU" and permit.ended_by is None:
             _ask_extension(permit, item, look)
         case "extension.decided.v1" if look.regime == "EU" and not over:
@@ -133,31 +133,16 @@ def _apply(look: Look, permit: Permit, item: Item, procedure: Procedure) -> None
             permit.certified_by = permit.certified_by or item
 
 
-def _amend(look: Look, permit: Permit, item: Item) -> None:
-    """Datasets come and go with a decision (EHDS:68(13)); the resolver's exclusions hold for what is added.
+def _amend(look: Look, permit: Permit, item: Item, procedure: Procedure) -> None:
+    """A granted amendment holds, without what the resolver excludes (EHDS:68(13)).
 
     One that would leave no dataset is no amendment but a revocation, which has to be ordered as such.
     """
-    removed = frozenset(item.words("remove_datasets"))
-    added = tuple(d for d in item.words("add_datasets") if _may_be_added(look, permit, d))
-    datasets = (*(d for d in permit.datasets if d not in removed), *added)
+    route = procedure.route if permit.kind == DECLARATION else None
+    datasets, refused = amended(look, item, permit.datasets, route)
+    permit.reasons.extend(refused)
     if datasets:
         permit.datasets, permit.version = datasets, permit.version + 1
-
-
-def _may_be_added(look: Look, permit: Permit, dataset_id: str) -> bool:
-    entry = look.reference.datasets.get(dataset_id)
-    if entry is None or dataset_id in permit.datasets:
-        return False
-    if look.regime == "FR":
-        return True
-    if entry.holder_exempt:
-        permit.reasons.append(HOLDER_EXEMPT.about(dataset_id))
-        return False
-    if not applicable_categories(entry.categories, look.submission.on):
-        permit.reasons.append(CATEGORY_NOT_YET_APPLICABLE.about(dataset_id))
-        return False
-    return True
 
 
 def _ask_extension(permit: Permit, item: Item, look: Look) -> None:
@@ -183,14 +168,16 @@ def _ask_extension(permit: Permit, item: Item, look: Look) -> None:
 
 
 def _decide_extension(permit: Permit, item: Item) -> None:
-    if permit.extension is None or permit.extension.status != "requested":
+    """Decide the request that waits; one that a rule refused in the meantime has not taken its place."""
+    months = permit._asked_months
+    if months is None:
         return
     if item.word("verdict") == "refused":
-        permit.extension = Extension("refused", None)
+        permit.extension, permit._asked_months = Extension("refused", None), None
     elif item.word("verdict") == "granted":
-        permit.extension = Extension("granted", None)
+        permit.extension, permit._asked_months = Extension("granted", None), None
         permit.extension_granted = True
-        permit.months += permit._asked_months
+        permit.months += months
         permit.expires_on = expires_on(permit.issued_on, permit.months)
         permit.version += 1
 

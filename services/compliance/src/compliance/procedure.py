@@ -21,6 +21,9 @@ CONVERTED = "CONVERTED"
 ANSWERED = "ANSWERED"
 WITHDRAWN = "WITHDRAWN"
 
+DECLARATION = "declaration"
+"""The kind of a permit that a declaration is enough for."""
+
 POSITIVE = frozenset({START_ALLOWED, GRANTED, DEEMED_GRANTED, PARTIALLY_GRANTED})
 OPEN = frozenset({None, REFUSAL_PROPOSED})
 # Blocked is an outcome, and yet it lasts only until the gate is passed.

@@ -86,6 +86,8 @@ def run(
     refused: list[Finding] = []
     for item in items:
         if item.type == "period.extended.v1" and item.word("step") == name:
+            if too_late is not None:
+                continue
             failure = _extension_failure(step, extended, item, last)
             if failure is None:
                 extended = True
