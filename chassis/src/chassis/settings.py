@@ -88,7 +88,8 @@ def read_settings(kind: type[S]) -> S:
     raise SystemExit(BAD_SETTINGS)
 
 
-_OURS = {"server", "database_url", "sandbox_clock"}
+_OURS = {"server", "database_url", "sandbox_clock", "refused"}
+"""Kinds of errors whose text is ours and names rules only."""
 
 
 def _describe(errors: Iterable[ErrorDetails]) -> list[str]:

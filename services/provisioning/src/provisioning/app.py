@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
 
+from starlette.routing import BaseRoute
+
 from chassis.runtime import Runtime
 from chassis.service import Service
 from contracts.topics import CATALOGUE, DECISIONS, ENVIRONMENTS, OPTOUTS
 from provisioning.environments import Environment
+from provisioning.environments.adapters import read_adapters
+from provisioning.environments.http import HttpEnvironment
+from provisioning.environments.http_client import Host
 from provisioning.environments.postgres import PostgresEnvironment
 from provisioning.handlers import FACTS, Handlers
 from provisioning.progress import Progress
-from provisioning.routes import routes
+from provisioning.reports import Reports
+from provisioning.routes import routes as lists
 from provisioning.runner import Runner
 from provisioning.settings import ProvisioningSettings
 from provisioning.storage import steps_left
@@ -20,13 +26,22 @@ NAME = "provisioning"
 
 
 def build(settings: ProvisioningSettings) -> Service:
-    """The service provisioning, with one postgres environment under each of its ids."""
+    """The service provisioning, with the adapter of each environment that it drives."""
     postgres = PostgresEnvironment(
         settings.holder_url, settings.workspaces_url, backed_up=settings.workspaces_backed_up
     )
     environments: dict[str, Environment] = dict.fromkeys(settings.postgres_environments, postgres)
+    hosts: dict[str, Host] = {}
+    if settings.environments_file is not None:
+        adapters = read_adapters(settings.environments_file, production=settings.production)
+        hosts = adapters.hosts
+        environments |= dict.fromkeys(adapters.postgres, postgres)
+        environments |= {name: HttpEnvironment(host, settings.holder_url) for name, host in hosts.items()}
     progress = Progress(environments, settings.deletion_after_days)
     handlers = Handlers(progress)
+
+    def routes(runtime: Runtime) -> Sequence[BaseRoute]:
+        return [*lists(runtime), *Reports(runtime, {name: host.keys for name, host in hosts.items()}).routes()]
 
     def tasks(runtime: Runtime) -> Sequence[Coroutine[object, object, None]]:
         runner = Runner(runtime, progress, environments, settings)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from chassis.clock import Clock, SandboxClock, SystemClock
@@ -15,7 +16,9 @@ from chassis.transaction import Transaction
 from provisioning import storage, views
 from provisioning.commands import Abandon, Command, Retry
 from provisioning.domain import Open, PersonNeeded, project_of, settled
-from provisioning.environments import Refused
+from provisioning.environments import Environment, Refused
+from provisioning.environments.adapters import read_adapters
+from provisioning.environments.http import HttpEnvironment
 from provisioning.environments.postgres import PostgresEnvironment
 from provisioning.progress import Progress
 from provisioning.registry import day_is_over, local_day
@@ -28,9 +31,12 @@ SERVICE = "provisioning"
 class Desk:
     """Use as an async context manager. Every refusal is `Refused` with a code that says why."""
 
-    def __init__(self, database_url: str, workspaces_url: str, *, sandbox: bool) -> None:
+    def __init__(
+        self, database_url: str, workspaces_url: str, *, sandbox: bool, environments_file: Path | None = None
+    ) -> None:
         self._database = Database(database_url, service=SERVICE, max_size=2)
-        self._environment = PostgresEnvironment("", workspaces_url)
+        self._postgres = PostgresEnvironment("", workspaces_url)
+        self._hosts = read_adapters(environments_file, production=False).hosts if environments_file else {}
         self._sandbox = sandbox
         self._clock: Clock = SandboxClock() if sandbox else SystemClock()
         # The desk reports nothing as a host: whatever it decides is carried out, and reported, by the service.
@@ -81,9 +87,13 @@ class Desk:
                 raise Refused("PERMIT_EXPIRED")
             until = logins_end(project, transaction.now, sandbox=self._sandbox)
             # Under the lock on the workspace: a freeze that is decided now comes after, and shuts this login too.
-            url = await self._environment.connect(found.workspace_id, person_ref, until)
+            url = await self._environment(found.environment_id).connect(found.workspace_id, person_ref, until)
             await storage.note_password(transaction.connection, found.workspace_id, person_ref, transaction.now)
         return url
+
+    def _environment(self, environment_id: str | None) -> Environment:
+        host = self._hosts.get(environment_id or "")
+        return self._postgres if host is None else HttpEnvironment(host, "")
 
     async def retry(self, workspace: str, environment_id: str | None = None) -> dict[str, Any]:
         """Have a step tried again that needed a person, in `environment_id` where the permit left it open."""

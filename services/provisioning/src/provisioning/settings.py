@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import NoDecode
 
 from chassis.settings import Settings
+from provisioning.environments.adapters import AdaptersRefused, read_adapters
 
 
 class ProvisioningSettings(Settings):
@@ -19,6 +22,8 @@ class ProvisioningSettings(Settings):
     """The database of the postgres environment: its owner, who may create roles."""
     postgres_environments: Annotated[tuple[str, ...], NoDecode] = ()
     """Ids of the environments that are this database, separated by commas in the variable."""
+    environments_file: Path | None = None
+    """JSON: the adapter of each environment that is driven from here, and where its provisioner is (`adapters.py`)."""
     workspaces_backed_up: bool = False
     """Whether backups of the workspaces outlive them: certificates then say that they do not cover backups."""
     deletion_after_days: int = Field(default=30, ge=0, le=180)
@@ -39,4 +44,14 @@ class ProvisioningSettings(Settings):
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("environments_file")
+    @classmethod
+    def _name_problems(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None:
+            try:
+                read_adapters(value, production=bool(info.data.get("production")))
+            except AdaptersRefused as refusal:
+                raise PydanticCustomError("refused", "{problems}", {"problems": str(refusal)}) from None
         return value

@@ -181,8 +181,8 @@ class HttpEnvironment:
                 left += len(status.tables) + len(status.logins) + status.sessions + (status.state != "destroyed")
             for table in there.tables if there else ():
                 path = f"{_of(order)}/tables/{table.table}"
-                for each in (path, f"{path}/rows"):
-                    left += await client.send("GET", each, absent_is_fine=True) is not None
+                for each, query in ((path, ""), (f"{path}/rows", "from=0")):
+                    left += await client.send("GET", each, query=query, absent_is_fine=True) is not None
         if left:
             raise Trouble("OBJECTS_LEFT")
         return Deletion(objects_left=0, covers_backups=said.covers_backups)
