@@ -11,10 +11,13 @@ import typer
 from audit.report import Report
 from audit.verification import verify_live
 from guichet import console
+from guichet.replay_command import replay
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
 
 app = typer.Typer(no_args_is_help=True)
+
+app.command()(replay)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from starlette.routing import BaseRoute
@@ -24,7 +25,7 @@ TOPICS: Final = (topics.REQUESTS, topics.AUTHORITIES, topics.CATALOGUE, topics.O
 
 def build(settings: ComplianceSettings) -> Service:
     """Compliance as a service, under the law that its settings name."""
-    law = law_of(settings)
+    law = law_from(settings.permanent_bodies_file, settings.rules_file)
     handlers = Handlers(law)
 
     def own_routes(runtime: Runtime) -> Sequence[BaseRoute]:
@@ -41,11 +42,14 @@ def build(settings: ComplianceSettings) -> Service:
     )
 
 
-def law_of(settings: ComplianceSettings) -> Law:
-    """The lists and values that the law leaves to be filled in."""
+def law_from(permanent_bodies: Path | None, settings: Path | None) -> Law:
+    """The lists and values that the law leaves to be filled in, from the files that hold them.
+
+    Raises OSError, ValueError or KeyError for a file of another form, CaseError for a setting that nobody knows.
+    """
     bodies = {}
-    if settings.permanent_bodies_file is not None:
-        entries = json.loads(settings.permanent_bodies_file.read_text("utf-8"))["permanent_bodies"]
+    if permanent_bodies is not None:
+        entries = json.loads(permanent_bodies.read_text("utf-8"))["permanent_bodies"]
         bodies = {body.organisation_id: body for body in map(permanent_body_of, entries)}
-    values = json.loads(settings.rules_file.read_text("utf-8")) if settings.rules_file is not None else None
+    values = json.loads(settings.read_text("utf-8")) if settings is not None else None
     return Law(bodies, overridden(values) if values else DEFAULT)

@@ -1,0 +1,226 @@
+"""`guichet audit replay`: what was known then, from the trail alone; and recorded events said again."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from guichet import console
+from guichet.stack.errors import StackError
+from guichet.stack.state import home_folder, load
+
+if TYPE_CHECKING:
+    from asyncpg import Connection
+
+    from compliance.files import Law
+    from guichet.replay.instants import Vector
+    from guichet.replay.state import Memory
+
+PARIS = ZoneInfo("Europe/Paris")
+BAD_INPUT = 2
+
+
+def replay(
+    request: Annotated[str | None, typer.Option("--request", help="One request only, by its id.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="What had been published by then: an instant with its offset.")
+    ] = None,
+    sizes: Annotated[Path | None, typer.Option("--sizes", help="The sizes of the trees, as printed before.")] = None,
+    day: Annotated[
+        str | None, typer.Option("--day", help="YYYY-MM-DD to assess on; else the day of the last thing said.")
+    ] = None,
+    emit: Annotated[
+        str | None, typer.Option("--emit", metavar="JOB", help="Say the records again on guichet.replay.JOB.")
+    ] = None,
+    law: Annotated[
+        Path | None, typer.Option("--permanent-bodies", help="Catalogue file with `permanent_bodies`.")
+    ] = None,
+    settings: Annotated[Path | None, typer.Option("--settings", help="Values of dated settings, as JSON.")] = None,
+    database: Annotated[str | None, typer.Option(help="Database URL of a trail; that of the stack by default.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Rebuild what was known of every request at a moment, from the trail alone.
+
+    "Then" is a vector of tree sizes, which is printed: for each log the largest checkpoint published by --as-of, or the
+    sizes of a file, or everything. The hash of the state is SHA-256 over its canonical JSON: the same on any machine.
+
+    Example: guichet audit replay --as-of 2027-03-01T00:00:00Z --request cf8e0752-8f1e-5123-bd3c-1b40b5dec40c
+    """
+    if as_of is not None and sizes is not None:
+        console.fail("either --as-of or --sizes says what then means", "leave one of them out")
+        raise typer.Exit(BAD_INPUT)
+    instant, asked_day = _instant(as_of), _day(day)
+    body = asyncio.run(_replay(database, instant, sizes, asked_day, request, emit, law, settings))
+    if as_json:
+        console.show_json(body)
+    else:
+        _show(body)
+
+
+async def _replay(
+    database: str | None,
+    instant: datetime | None,
+    sizes: Path | None,
+    day: date | None,
+    request: str | None,
+    job: str | None,
+    bodies: Path | None,
+    settings: Path | None,
+) -> dict[str, Any]:
+    from compliance.calendars import local_date
+    from contracts.topics import TOPICS
+    from contracts.upcasters import digest
+    from guichet.replay.emission import emit, topic_of
+    from guichet.replay.instants import NoSuchVector, read_sizes, sizes_given, sizes_now, sizes_published
+    from guichet.replay.recorded import records_until
+    from guichet.replay.state import state_hash, state_of
+
+    async with _trail(database) as connection:
+        try:
+            if instant is not None:
+                vector = await sizes_published(connection, instant)
+            elif sizes is not None:
+                vector = await sizes_given(connection, read_sizes(sizes))
+            else:
+                vector = await sizes_now(connection)
+        except (NoSuchVector, OSError) as error:
+            raise StackError(f"nothing to replay: {error}", "guichet audit logs; guichet audit checkpoint") from None
+        if job is not None:
+            records = records_until(connection, vector, TOPICS)
+            said = await emit(load(home_folder()).kafka, job, records)
+            return {"vector": vector.as_json(), "emitted": {"topic": topic_of(job), "records": said}}
+        memory = await _remember(connection, vector)
+    on = day or local_date(instant or memory.latest or datetime.now(PARIS))
+    state = state_of(memory, on, _law(bodies, settings))
+    digested = state_hash(state)
+    if request is not None and request not in state:
+        raise StackError(f"no request {request} was recorded by then", "guichet audit replay lists those that were")
+    return {
+        "as_of": None if instant is None else instant.isoformat(),
+        "vector": vector.as_json(),
+        "day": on.isoformat(),
+        "upcasters": digest(),
+        "events": memory.events,
+        "state_sha256": digested,
+        "requests": state if request is None else {request: state[request]},
+        "not_read": [
+            {
+                "topic": each.place.topic,
+                "partition": each.place.partition,
+                "offset": each.place.offset,
+                "code": each.code,
+            }
+            for each in sorted(memory.not_read)
+        ],
+    }
+
+
+@asynccontextmanager
+async def _trail(database: str | None) -> AsyncIterator[Connection]:
+    """A connection that sees the trail as it stood at one moment."""
+    import asyncpg
+
+    url = database or load(home_folder()).service("audit").database_url
+    try:
+        connection = await asyncpg.connect(url, timeout=10, server_settings={"jit": "off", "lock_timeout": "5s"})
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StackError("the database of the trail does not answer", "guichet status, or --database URL") from error
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            yield connection
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
+        raise StackError("that database holds no trail", "name the audit service's database") from error
+    finally:
+        await connection.close()
+
+
+async def _remember(connection: Connection, vector: Vector) -> Memory:
+    from guichet.replay.recorded import read_record, records_until
+    from guichet.replay.state import TOPICS, Memory
+
+    memory = Memory()
+    with console.progress(quiet=not sys.stderr.isatty()) as tell:
+        async for record in records_until(connection, vector, TOPICS):
+            memory.hear(read_record(record))
+            if memory.events % 1000 == 0:
+                tell(f"{memory.events:,} events read again")
+    return memory
+
+
+def _law(bodies: Path | None, settings: Path | None) -> Law:
+    """The bodies with permanent access and the dated settings: those of the embedded stack unless named."""
+    from compliance.app import law_from
+    from compliance.problems import CaseError
+    from guichet import demo_data
+
+    try:
+        return law_from(bodies or Path(demo_data.__file__).with_name("catalogue.json"), settings)
+    except CaseError as error:
+        raise StackError("; ".join(str(problem) for problem in error.problems), "look at --settings") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise StackError("a file of the law cannot be read", "look at --permanent-bodies and --settings") from None
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        console.fail("--as-of: an instant with its offset is expected", "for example 2027-03-01T12:00:00+01:00")
+        raise typer.Exit(BAD_INPUT)
+    return instant
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        console.fail("--day: a date is expected", "for example 2027-03-01")
+        raise typer.Exit(BAD_INPUT) from None
+
+
+def _show(body: dict[str, Any]) -> None:
+    vector = body["vector"]
+    then = {"now": "all that is recorded", "sizes": "the sizes given", "published": "what had been published"}
+    leaves = sum(vector["sizes"].values())
+    console.say(f"Then: {then[vector['basis']]}, {leaves:,} leaves in {len(vector['sizes'])} trees")
+    if "emitted" in body:
+        console.say(f"{body['emitted']['records']:,} records said again on {body['emitted']['topic']}")
+        return
+    for origin, size in vector["sizes"].items():
+        console.say(f"  {origin} {size}")
+    console.say(f"{body['events']:,} events read again, upcasters {body['upcasters'][:12]}, assessed on {body['day']}")
+    if body["requests"]:
+        _show_requests(body["requests"])
+    for each in body["not_read"]:
+        console.say(f"  not read: {each['topic']}/{each['partition']}/{each['offset']} {each['code']}")
+    console.say(f"State {body['state_sha256']}")
+
+
+def _show_requests(requests: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table("Request", "Portal's reference", "Route", "Status", "Outcome", "Permit", "Workspace", box=None)
+    for request_id, found in requests.items():
+        assessment, public = found["assessment"] or {}, found["public"]
+        table.add_row(
+            request_id,
+            found["portal_reference"],
+            assessment.get("route") or "–",
+            assessment.get("status") or ", ".join(found["not_assessed"]),
+            assessment.get("outcome") or "–",
+            (assessment.get("permit") or {}).get("status", "–"),
+            (public["workspace"] or {}).get("state", "–"),
+        )
+    console.out().print(table)

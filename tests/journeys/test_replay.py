@@ -1,0 +1,48 @@
+"""What the trail rebuilds is what the services hold; and the same bytes on any machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import httpx
+
+from dossiers import dossier, id_of
+from guichet.publishing import clock_now
+from guichet.stack.quiet import wait_quiet
+from guichet.stack.state import StackState
+from stacks import insist, submission
+
+
+def replayed(state: StackState, *arguments: str, **environment: str) -> bytes:
+    """The output of `guichet audit replay` over the trail of a stack."""
+    url = state.services["audit"].database_url
+    command = [sys.executable, "-m", "guichet", "audit", "replay", "--database", url, *arguments]
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+async def test_the_trail_alone_rebuilds_what_compliance_and_intake_hold(standing: StackState) -> None:
+    made = dossier("F02a", "REPLAY-1")
+    request = id_of(made)
+    now = await clock_now(standing)
+    async with httpx.AsyncClient(timeout=60) as client:
+        assert (await insist(client, standing, submission(made, now))).status_code == 202
+        await wait_quiet(standing)
+        held = (await client.get(f"{standing.services['compliance'].url}/cases/{request}")).json()
+
+    first = replayed(standing, "--json", "--day", held["as_of"], TZ="UTC", PYTHONHASHSEED="1")
+    again = replayed(standing, "--json", "--day", held["as_of"], TZ="Asia/Kathmandu", PYTHONHASHSEED="2", LC_ALL="C")
+    assert first == again
+    found: dict[str, Any] = json.loads(first)
+    assert found["vector"]["basis"] == "now"
+    rebuilt = found["requests"][request]
+    assert rebuilt["assessment"] == held
+    assert rebuilt["public"]["outcome"] == held["outcome"]
+
+    shown = replayed(standing, "--request", request, "--day", held["as_of"]).decode()
+    assert found["state_sha256"] in shown and made["portal_reference"] in shown
