@@ -11,7 +11,7 @@ from compliance.coded import Alternative, Finding, once
 from compliance.duties import follow_duties
 from compliance.hosting import Gate
 from compliance.incidents import report_incidents
-from compliance.legal_settings import Settings
+from compliance.legal_settings import DEFAULT, Settings
 from compliance.look import Look
 from compliance.opt_outs import OptOut, opt_outs
 from compliance.outputs import Output, outputs
@@ -210,9 +210,10 @@ def next_change(case: Case, assessment: Assessment, as_of: date) -> date | None:
 
 
 def _settings(case: Case, settings: Settings | None) -> Settings:
-    if settings is None or not settings.overrides:
+    if settings is None or settings == DEFAULT:
         return case.settings
-    return Settings(tuple(sorted((dict(settings.overrides) | dict(case.settings.overrides)).items())))
+    overrides = dict(settings.overrides) | dict(case.settings.overrides)
+    return Settings(tuple(sorted(overrides.items())), settings.set_aside | case.settings.set_aside)
 
 
 def _incidents(look: Look, procedure: Procedure) -> None:

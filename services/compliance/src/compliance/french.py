@@ -103,7 +103,7 @@ def _formalities(look: Look, choice: Choice, complete: Completeness) -> tuple[Fi
         act = dossier.directory_registered
         if act is None or not today.has_reached(act.date) or "DIRECTORY_REGISTRATION" in objected:
             missing.append(Finding("DIRECTORY_REGISTRATION", choice.citation))
-    return tuple(missing)
+    return tuple(found for found in missing if found.code not in look.law.set_aside)
 
 
 def _exempt(look: Look, shown: Procedure, completed_by: Item, begun: Item) -> None:

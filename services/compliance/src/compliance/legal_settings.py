@@ -86,6 +86,7 @@ class Law:
     deletion_after_revocation: int
     min_cell: int
     subdivision: str | None
+    set_aside: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,9 @@ class Settings:
     """The settings of one case: the dated ones of the pack, with the case's own in their place."""
 
     overrides: tuple[tuple[str, Value], ...] = ()
+    set_aside: frozenset[str] = frozenset()
+    """Rules that a draft leaves out, by code, or by route and code (`FR_MR007/INSURER_EXCLUDED`). Only policy replay
+    says so: no file of settings can."""
 
     def value(self, name: str, on: date) -> Value:
         """The value of a setting on a day."""
@@ -235,4 +239,5 @@ def _law(settings: Settings, on: date) -> Law:
         deletion_after_revocation=number("eu.deletion-after-revocation"),
         min_cell=number("output.min-cell"),
         subdivision=None if subdivision is None else str(subdivision),
+        set_aside=settings.set_aside,
     )

@@ -123,7 +123,10 @@ def current_documents(dossier: Dossier) -> Mapping[str, list[Document]]:
 
 def missing_in_france(application: Application, route: str) -> tuple[Finding, ...]:
     """Every item missing on a French route, formalities aside."""
-    return tuple(Finding(code, FRENCH_ITEMS[code]) for code in _missing_in_france(application, route))
+    aside = application.law.set_aside
+    return tuple(
+        Finding(code, FRENCH_ITEMS[code]) for code in _missing_in_france(application, route) if code not in aside
+    )
 
 
 def _missing_in_france(application: Application, route: str) -> Iterator[str]:
@@ -178,7 +181,8 @@ def missing_in_europe(application: Application) -> tuple[Finding, ...]:
     return tuple(
         Finding(code, items[code])
         for code in _required_in_europe(application)
-        if (not application.dossier.persons if code == "PERSONS" else code not in documents)
+        if code not in application.law.set_aside
+        and (not application.dossier.persons if code == "PERSONS" else code not in documents)
     )
 
 

@@ -39,7 +39,10 @@ class Route:
 
     def first_failure(self, application: Application) -> Alternative | None:
         """The first condition that fails, or None when the route fits."""
+        aside = application.law.set_aside
         for condition in self.conditions:
+            if condition.code in aside or f"{self.name}/{condition.code}" in aside:
+                continue
             if not condition.holds(application):
                 return Alternative(self.name, condition.code, condition.citation or self.citation(application))
         return None

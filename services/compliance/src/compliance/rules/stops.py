@@ -144,4 +144,5 @@ EUROPEAN_STOPS: tuple[Stop, ...] = (
 
 def stops(application: Application, rules: tuple[Stop, ...]) -> tuple[Finding, ...]:
     """Every stop that applies, each once."""
-    return once(finding for rule in rules for finding in rule(application))
+    aside = application.law.set_aside
+    return once(found for rule in rules for found in rule(application) if found.code not in aside)
