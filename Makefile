@@ -28,12 +28,13 @@ setup: $(READY) ## install the locked environment, and fetch Kafka once
 demo: $(READY) ## the whole story in two minutes: dossiers, decisions, a workspace, a trail that verifies
 	@$(RUN)/guichet demo
 
-check: $(READY) ## format, lint, types, import rules, contracts gate
+check: $(READY) ## format, lint, types, import rules, contracts gate, a case for every rule
 	$(RUN)/ruff format --check $(SOURCES)
 	$(RUN)/ruff check $(SOURCES)
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/guichet contracts check
+	$(RUN)/guichet rules check
 
 format: $(READY) ## rewrite the code as `make check` wants it
 	$(RUN)/ruff format $(SOURCES)

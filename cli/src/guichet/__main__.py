@@ -44,6 +44,7 @@ VERBS = {
     "audit": Verb("guichet.audit_command", "app", "Verify the trail.", TRAIL),
     "assess": Verb("guichet.assess_command", "assess", "What the law says about a case; no stack needed.", LANGUAGE),
     "deadlines": Verb("guichet.assess_command", "deadlines", "Period arithmetic alone; no stack needed.", LANGUAGE),
+    "rules": Verb("guichet.rules_command", "app", "The rules: list, explain, page, packs, freeze, check.", LANGUAGE),
     "contracts": Verb("guichet.contracts_command", "app", "The published language: check, docs, sample.", LANGUAGE),
 }
 

@@ -1,7 +1,7 @@
 """`guichet assess` and `guichet deadlines`: the compliance domain alone, without a stack."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,11 +16,14 @@ def assess(
     reference: Annotated[
         Path | None, typer.Option("--reference", help="Folder of catalogue.json and environments.json.")
     ] = None,
+    lang: Annotated[
+        Literal["fr", "en"] | None, typer.Option("--lang", help="French or English; else that of the environment.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="The assessment as JSON.")] = False,
 ) -> None:
-    """What route, what is missing, what deadlines, what outcome and why.
+    """What route, what is missing, what deadlines, what outcome and why; who has to act.
 
-    Example: guichet assess tests/cases/F05a.json --as-of 2026-09-20
+    Example: guichet assess tests/cases/F05a.json --as-of 2026-09-20 --lang fr
     """
     from compliance.assessment import assess as assess_case
     from compliance.problems import CaseError
@@ -35,8 +38,9 @@ def assess(
         console.show_json(assessment.as_json())
     else:
         from guichet.assessment_view import show
+        from guichet.language import language
 
-        show(assessment, console.out())
+        show(assessment, console.out(), language(lang))
 
 
 def deadlines(
