@@ -1,21 +1,18 @@
 """A released pack is what it was on the day of its release, to the letter."""
 
-import ast
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-import compliance
 import safeguards
 from compliance import legal_settings, periods
 from compliance.packs import PACKS
 from compliance.rulebook import releases
-from compliance.rulebook.digest import OF_REGIME, SAFEGUARDS, SHARED, code_of, digest, parts
+from compliance.rulebook.digest import SAFEGUARDS, code_of, deciding, digest, parts
 
 FR, EU = PACKS
-ROOT = Path(str(compliance.__file__)).parent
 
 
 def test_released_packs_are_as_they_were_released() -> None:
@@ -75,23 +72,10 @@ def test_what_explains_is_not_what_decides() -> None:
 
 
 def test_every_module_that_decides_belongs_to_a_pack() -> None:
-    listed = {*SHARED, *OF_REGIME["FR"], *OF_REGIME["EU"]}
-    beside = {"problems", "shown"}
-    """Naming what is wrong with an input, and printing what was decided, decide nothing."""
+    french, european = set(deciding("FR")), set(deciding("EU"))
 
-    assert _imported("assessment") - listed - beside == set()
+    assert {"assessment", "periods", "permit", "rules/stops", "rules/documents", "authority"} <= french
+    assert {"assessment", "periods", "permit", "rules/stops", "european", "tally"} <= european
+    assert french.isdisjoint({"european", "tally"}) and european.isdisjoint({"french", "authority", "seizure"})
+    assert french.isdisjoint({"storage", "handlers", "app", "domain", "shown", "problems"})
     assert {f.stem for f in Path(str(safeguards.__file__)).parent.glob("[a-z]*.py")} == set(SAFEGUARDS)
-    assert all((ROOT / f"{name}.py").exists() for name in listed)
-
-
-def _imported(module: str, seen: frozenset[str] = frozenset()) -> set[str]:
-    """The modules of compliance that one needs, directly or not."""
-    found = {module}
-    for node in ast.walk(ast.parse((ROOT / f"{module}.py").read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("compliance"):
-            path = str(node.module).removeprefix("compliance").lstrip(".").replace(".", "/")
-            names = [path] if path and (ROOT / f"{path}.py").exists() else [f"{path}/{a.name}" for a in node.names]
-            for name in names:
-                if name not in seen and (ROOT / f"{name}.py").exists():
-                    found |= _imported(name, seen | found)
-    return found

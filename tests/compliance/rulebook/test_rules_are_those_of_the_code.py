@@ -107,6 +107,8 @@ def unknown(assessment: Assessment) -> Iterator[object]:
     for kind, members in MEMBERS.items():
         for member in members:
             kinds.setdefault(member, set()).add(kind)
+    # A dataset that an amendment may not add is refused with the condition of the route that it would leave.
+    kinds["reasons"].add("route-condition")
     shown["findings"] = (shown["environment"] or {}).get("findings", [])
     for member, of_kinds in kinds.items():
         for entry in shown[member]:

@@ -5,8 +5,9 @@ import hashlib
 import io
 import json
 import tokenize
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from functools import cache
 from importlib.resources import files
 
 from compliance.legal_settings import SETTINGS, Setting
@@ -15,18 +16,16 @@ from compliance.periods import STEPS
 from compliance.rulebook.rules import rules
 from compliance.rules.documents import COLUMNS
 
-SHARED = (
-    *("acts", "application", "assessment", "calendars", "case", "coded", "completeness", "duties", "hosting"),
-    *("incidents", "legal_settings", "look", "opt_outs", "outputs", "packs", "periods", "permit", "procedure"),
-    *("proceedings", "reference", "refusals", "register", "steps", "today", "rules/routes", "rules/documents"),
-    "rules/stops",
-)
-OF_REGIME: dict[str, tuple[str, ...]] = {
-    "FR": ("authority", "french", "opinions", "seizure", "rules/french_routes", "rules/european_routes"),
-    "EU": ("european", "tally", "rules/european_routes", "rules/french_routes"),
+BESIDE = frozenset({"problems", "shown"})
+"""Naming what is wrong with an input, and printing what was decided, decide nothing."""
+
+OF_ONE_REGIME: dict[str, str] = {
+    **dict.fromkeys(("authority", "french", "opinions", "seizure"), "FR"),
+    **dict.fromkeys(("european", "tally"), "EU"),
 }
+"""Modules that only one regime runs; whatever else an assessment needs belongs to both."""
+
 SAFEGUARDS = ("hosting", "outputs")
-"""The modules whose functions decide, by regime. Routes of the other regime count where a shared module reads them."""
 
 SETTINGS_OF: dict[str, tuple[str, ...]] = {
     "FR": ("fr.", "output.", "calendar."),
@@ -48,9 +47,31 @@ def parts(pack: RulePack) -> dict[str, str]:
         "settings": [_setting(setting) for setting in settings],
     }
     found = {name: _hash(_canonical(value)) for name, value in data.items()}
-    modules = {f"source of compliance/{name}": ("compliance", name) for name in (*SHARED, *OF_REGIME[pack.regime])}
+    modules = {f"source of compliance/{name}": ("compliance", name) for name in deciding(pack.regime)}
     modules |= {f"source of safeguards/{name}": ("safeguards", name) for name in SAFEGUARDS}
-    return found | {label: _hash(code_of(_source(*where))) for label, where in modules.items()}
+    return found | {label: _fingerprint(*where) for label, where in modules.items()}
+
+
+@cache
+def deciding(regime: str) -> tuple[str, ...]:
+    """The modules of compliance whose functions decide in a regime: all that an assessment needs, directly or not."""
+    found = {"assessment"}
+    waiting = ["assessment"]
+    while waiting:
+        for name in _imported(_source("compliance", waiting.pop())):
+            if name not in found and name not in BESIDE:
+                found.add(name)
+                waiting.append(name)
+    return tuple(sorted(name for name in found if OF_ONE_REGIME.get(name, regime) == regime))
+
+
+def _imported(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "compliance":
+            path = str(node.module).split(".")[1:]
+            for name in ("/".join(path), *("/".join((*path, alias.name)) for alias in node.names)):
+                if name and (files("compliance") / f"{name}.py").is_file():
+                    yield name
 
 
 def digest(of: Mapping[str, str]) -> str:
@@ -68,6 +89,11 @@ def _canonical(value: object) -> str:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def _fingerprint(package: str, module: str) -> str:
+    return _hash(code_of(_source(package, module)))
 
 
 def _source(package: str, module: str) -> str:
