@@ -1,7 +1,8 @@
-"""Periods: laws over random dates, and an independent slow counter of days."""
+"""Periods: laws over random dates, and a clerk who counts days one by one."""
 
 import random
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from holidays.countries.france import France
@@ -10,59 +11,13 @@ from hypothesis import strategies as st
 
 from compliance.calendars import local_date, plus_months, public_holidays
 from compliance.legal_settings import DEFAULT, overridden
-from compliance.periods import STEPS, due, expires_on
+from compliance.periods import STEPS, due, due_after, expires_on
 from compliance.problems import CaseError
+from written_law import DAY, PERIODS, closed, closed_days, counted, same_day
 
-DAY = timedelta(days=1)
 LAW = DEFAULT.at(date(2026, 1, 1))
 starts = st.dates(min_value=date(2008, 1, 1), max_value=date(2090, 12, 31))
 steps = st.sampled_from(sorted(STEPS))
-
-
-def closed(day: date, _cache: dict[int, frozenset[date]] = {}) -> bool:  # noqa: B006 - a cache
-    if day.year not in _cache:
-        _cache[day.year] = frozenset(France(years=[day.year], expand=False))
-    return day.weekday() > 4 or day in _cache[day.year]
-
-
-def count_slowly(step: str, start: date, extended: bool) -> date:
-    """Walk day by day, month by month, as a clerk with a paper calendar would."""
-    rule = STEPS[step]
-    day = start
-    if rule.length.unit == "working days":
-        left = rule.length.count
-        while left > 0:
-            day += DAY
-            if not closed(day):
-                left -= 1
-        return day
-    if rule.length.unit == "months before":
-        return walk_months(start, -rule.length.count)
-    if rule.length.unit in ("weeks", "days"):
-        for _ in range(rule.length.count * (7 if rule.length.unit == "weeks" else 1)):
-            day += DAY
-    else:
-        day = walk_months(start, rule.length.count + (rule.extension_months if extended else 0))
-    if rule.arithmetic.name == "EU":
-        while closed(day):
-            day += DAY
-    return day
-
-
-def walk_months(start: date, months: int) -> date:
-    year, month = start.year, start.month
-    for _ in range(abs(months)):
-        month += 1 if months > 0 else -1
-        if month == 13:
-            year, month = year + 1, 1
-        if month == 0:
-            year, month = year - 1, 12
-    number = start.day
-    while True:
-        try:
-            return date(year, month, number)
-        except ValueError:
-            number -= 1
 
 
 def test_ten_thousand_random_periods_agree_with_a_clerk_who_counts_days() -> None:
@@ -71,7 +26,22 @@ def test_ten_thousand_random_periods_agree_with_a_clerk_who_counts_days() -> Non
     for _ in range(10_000):
         step, extended = chance.choice(names), chance.random() < 0.5
         start = date(2008, 1, 1) + timedelta(days=chance.randrange(30_000))
-        assert due(step, start, extended) == count_slowly(step, start, extended), (step, start, extended)
+        assert due(step, start, extended) == counted(step, start, extended), (step, start, extended)
+
+
+def test_the_table_of_steps_is_the_written_one() -> None:
+    assert STEPS.keys() == PERIODS.keys()
+    for name, step in STEPS.items():
+        row = PERIODS[name]
+        assert (step.name, step.arithmetic.name, step.length.count, step.length.unit) == (
+            name,
+            row.arithmetic,
+            row.count,
+            row.unit,
+        )
+        assert (step.extension_months, step.extension_needs_reasons) == (row.more_months, row.needs_reasons)
+        assert (step.silence, step.citation) == (row.silence, row.article)
+        assert step.starts
 
 
 @given(steps, starts, st.integers(min_value=0, max_value=400), st.booleans())
@@ -99,6 +69,31 @@ def test_a_european_period_ends_on_a_working_day_and_a_french_one_stays(step: st
         assert last == start + timedelta(days=rule.length.count)
 
 
+@given(starts, st.sampled_from([name for name, row in PERIODS.items() if row.unit in ("months", "weeks", "days")]))
+def test_the_two_arithmetics_differ_where_the_last_day_is_closed_and_nowhere_else(start: date, step: str) -> None:
+    """The same length under the other's rules: French, with the setting `fr.roll`, moves as European does."""
+    rolling = overridden({"fr.roll": "next-working-day"}).at(date(2026, 1, 1))
+    plain, moved = due(step, start), due(step, start, law=rolling)
+
+    if PERIODS[step].arithmetic == "EU":
+        assert moved == plain and not closed(plain)
+    elif closed(plain):
+        assert moved > plain and not closed(moved)
+        assert all(closed(plain + n * DAY) for n in range((moved - plain).days))
+    else:
+        assert moved == plain
+
+
+@given(starts, st.sampled_from(["permit_decision", "authority_decision", "committee_opinion", "holder_delivery"]))
+def test_an_extended_period_is_one_period_into_which_no_clamp_or_closed_day_leaks(start: date, step: str) -> None:
+    row = PERIODS[step]
+    total = same_day(start, row.count + row.more_months)
+
+    assert due(step, start, True) == next(
+        day for n in range(9) if not closed(day := total + n * DAY) or row.arithmetic == "FR"
+    )
+
+
 @given(starts, st.integers(min_value=1, max_value=300))
 def test_a_permit_lasts_from_date_to_date(issued: date, months: int) -> None:
     last = expires_on(issued, months)
@@ -109,6 +104,25 @@ def test_a_permit_lasts_from_date_to_date(issued: date, months: int) -> None:
 def test_the_calendar_of_holidays_is_the_library_s() -> None:
     for year in range(1950, 2101):
         assert public_holidays(year) == frozenset(France(years=[year], expand=False)), year
+
+
+def test_the_calendar_of_holidays_is_the_one_found_by_the_moon() -> None:
+    public_holidays.cache_clear()
+    for year in range(2008, 2200):
+        assert public_holidays(year) == closed_days(year), year
+
+
+def test_a_subdivision_goes_by_its_code_or_its_name() -> None:
+    for name in ("57", "Moselle"):
+        law = overridden({"calendar.subdivision": name}).at(date(2029, 1, 1))
+        assert due("completion", date(2029, 3, 2), law=law) == date(2029, 4, 3), name
+
+
+@pytest.mark.parametrize("name", ["Atlantis", ""])
+def test_a_subdivision_nobody_knows_is_a_named_problem(name: str) -> None:
+    with pytest.raises(CaseError) as refused:
+        overridden({"calendar.subdivision": name})
+    assert refused.value.problems[0].code == "invalid-setting"
 
 
 def test_holidays_go_on_after_the_last_year_the_library_knows() -> None:
@@ -122,6 +136,46 @@ def test_alsace_has_good_friday() -> None:
 
     assert due("completion", date(2029, 3, 2)) == good_friday
     assert due("completion", date(2029, 3, 2), law=law) == date(2029, 4, 3)
+
+
+def test_a_period_whose_length_is_a_setting_is_counted_the_same_way() -> None:
+    alsace = overridden({"calendar.subdivision": "Alsace"}).at(date(2029, 1, 1))
+
+    assert due_after(date(2028, 9, 30), 6, LAW) == date(2029, 3, 30)
+    assert due_after(date(2028, 9, 30), 6, alsace) == date(2029, 4, 3)
+    assert due_after(date(2028, 8, 31), 6, LAW) == date(2029, 2, 28)
+    for start, where in ((date(1899, 1, 1), "start"), (date(2199, 10, 1), "due")):
+        with pytest.raises(CaseError) as refused:
+            due_after(start, 6, LAW)
+        assert [(p.code, p.where) for p in refused.value.problems] == [("date-out-of-range", where)]
+
+
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2037, 12, 31)), st.integers(-12, 14))
+def test_a_day_ends_at_midnight_in_paris_whatever_the_clocks_do(moment: datetime, offset: int) -> None:
+    """The European rule of summer time, applied by hand: the last Sundays of March and October at 01:00 UTC."""
+
+    def last_sunday(month: int) -> datetime:
+        day = date(moment.year, month, 31)
+        while day.strftime("%w") != "0":
+            day -= DAY
+        return datetime(day.year, day.month, day.day, 1)
+
+    summer = last_sunday(3) <= moment < last_sunday(10)
+    in_paris = (moment + timedelta(hours=2 if summer else 1)).date()
+
+    assert local_date(moment.replace(tzinfo=UTC)) == in_paris
+    assert local_date(moment.replace(tzinfo=UTC).astimezone(timezone(timedelta(hours=offset)))) == in_paris
+
+
+@pytest.mark.parametrize("day", [date(2026, 3, 29), date(2026, 10, 25), date(2029, 3, 25), date(2029, 10, 28)])
+def test_the_day_the_clocks_change_is_one_day_long(day: date) -> None:
+    begins = datetime.combine(day, time(), ZoneInfo("Europe/Paris"))
+    ends = datetime.combine(day + DAY, time(), ZoneInfo("Europe/Paris"))
+
+    assert local_date(begins) == local_date(ends - timedelta(microseconds=1)) == day
+    assert local_date(begins.astimezone(UTC) - timedelta(microseconds=1)) == day - DAY
+    assert local_date(ends.astimezone(UTC)) == day + DAY
+    assert due("committee_opinion", begins) == due("committee_opinion", ends.astimezone(UTC) - timedelta(seconds=1))
 
 
 def test_a_french_period_moves_when_the_setting_says_so() -> None:
