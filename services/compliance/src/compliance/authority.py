@@ -84,7 +84,6 @@ def _await_decision(
         shown.decide(DEEMED_GRANTED)
         shown.reasons.append(SILENCE_GRANTS)
         shown.grant = _grant(look, "deemed-authorisation", last + DAY)
-        shown.last_decision = last + DAY
         if decided.too_late is not None and any(
             _by_cnil(item) and item.word("verdict") == "refused" and item.on > last
             for item in after(look.items, received)
@@ -113,7 +112,6 @@ def _grants_late(item: Item, last: date) -> bool:
 
 
 def _decided(look: Look, shown: Procedure, act: Item) -> None:
-    shown.last_decision = act.on
     if act.word("verdict") == "granted":
         shown.decide(GRANTED)
         shown.grant = _grant(look, "authorisation", act.on, act)
@@ -138,7 +136,6 @@ def hdh_approval(look: Look, shown: Procedure, completed_by: Item, items: tuple[
     shown.status = "awaiting_authority"
     if approved.act is None:
         return
-    shown.last_decision = approved.act.on
     if approved.act.word("verdict") == "granted":
         shown.decide(GRANTED)
         shown.grant = _grant(look, "authorisation", approved.act.on, approved.act)
