@@ -7,7 +7,7 @@ READY := .venv/.ready
 SOURCES := contracts chassis safeguards verifier services cli tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test journeys bench up down docker clean
+.PHONY: help setup demo check format test journeys mutants bench up down docker clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,13 @@ test: $(READY) ## every test, on a real broker and a real database
 
 journeys: $(READY) ## only the journeys across the four services
 	$(RUN)/pytest tests/journeys $(ARGS)
+
+mutants: $(READY) ## how many small faults in periods, routes and silence the tests of the law notice
+	@rm -rf .mutants/src .mutants/tests && mkdir -p .mutants/tests/compliance
+	@cp -a services/compliance/src .mutants/src && cp -a tests/compliance/law .mutants/tests/compliance/law
+	@cp -a tests/cases tests/support .mutants/tests/ && cp -a pyproject.toml .mutants/
+	cd .mutants && CI=1 LAW_EXAMPLES=20 ../$(RUN)/mutmut run $(ARGS)
+	@cd .mutants && ../$(RUN)/mutmut results && ../$(RUN)/mutmut export-cicd-stats && cat mutants/mutmut-cicd-stats.json
 
 bench: $(READY) ## ratios of one run on this machine
 	@$(RUN)/guichet bench
