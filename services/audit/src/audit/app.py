@@ -28,4 +28,11 @@ def build(settings: AuditSettings) -> Service:
             "topics_fit": bool(writers) and not writers[0].unfit,
         }
 
-    return Service(name="audit", migrations="audit.migrations", routes=routes, tasks=tasks, lag=lag, ready=ready)
+    return Service(
+        name="audit",
+        migrations="audit.migrations",
+        routes=lambda runtime: routes(runtime, settings),
+        tasks=tasks,
+        lag=lag,
+        ready=ready,
+    )

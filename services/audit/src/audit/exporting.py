@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -81,7 +81,7 @@ async def plan(connection: Connection, wanted: Wanted) -> Plan:
     return Plan(_manifest(wanted, signed, parts, complete, (), absent), signed, blobs, (), ())
 
 
-async def stream(connection: Connection, decided: Plan, tell: Callable[[int], None]) -> AsyncIterator[bytes]:
+async def stream(connection: Connection, decided: Plan, tell: Callable[[int], None]) -> AsyncGenerator[bytes, None]:
     """The bytes of the bundle, in pieces; `tell` hears how many leaves were written. In the plan's transaction."""
     packer, manifest = Packer(), decided.manifest
     yield packer.add("bundle.json", manifest.write())
