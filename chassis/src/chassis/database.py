@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import asyncpg
 
-from chassis.schema import Migrations, bring_up_to_date
+from chassis.schema import Migrations, bring_up_to_date, check_up_to_date
 
 Connection: TypeAlias = "asyncpg.Connection"
 """A connection of asyncpg, from the pool or direct. Ids come back as pgproto's UUID, a subclass of `uuid.UUID` in C."""
@@ -93,14 +93,21 @@ class Database:
 
     async def migrate(self, package: str | None) -> None:
         """The chassis's tables, then the service's from the numbered files of `package`."""
-        own = [Migrations(schema=self._service, package=package)] if package else []
         connection = await self.connect(
             lock_timeout="60s", statement_timeout="0", idle_in_transaction_session_timeout="60s"
         )
         try:
-            await bring_up_to_date(connection, [CHASSIS, *own])
+            await bring_up_to_date(connection, self._sources(package))
         finally:
             await close_connection(connection)
+
+    async def check(self, package: str | None) -> None:
+        """Returns when all these tables are there; raises `Behind` until a deployment has made them."""
+        async with self.connection() as connection:
+            await check_up_to_date(connection, self._sources(package))
+
+    def _sources(self, package: str | None) -> list[Migrations]:
+        return [CHASSIS, *([Migrations(schema=self._service, package=package)] if package else [])]
 
     def _server_settings(self) -> dict[str, str]:
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -59,6 +60,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         committed: Callable[[int], None],
         limits: Limits | None = None,
         session_seconds: float = 15,
+        keeps_inbox: bool = True,
     ) -> None:
         self.name = consumer.name
         self.topics = tuple(topics)
@@ -78,7 +80,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._session_seconds = session_seconds
         self._size = BATCH
         self._failures = 0
-        self._inbox_due = 0.0
+        self._inbox_due = 0.0 if keeps_inbox else math.inf
         self.busy_since: float | None = None
         self.progress = 0
 

@@ -77,6 +77,7 @@ class Runtime:
                 self.metrics,
                 committed=self.committed,
                 session_seconds=settings.session_seconds,
+                keeps_inbox=not service.deployed,
             )
         self.timers: Timers | None = None
         self.relay = Relay(self.database, settings.kafka, self.metrics)
@@ -164,7 +165,8 @@ class Runtime:
         if self.stopping.is_set():
             return None
         self.started = True
-        self._supervisor.keep("tending", self._tend)
+        if not self.service.deployed:
+            self._supervisor.keep("tending", self._tend)
         if self.engine is not None:
             self._supervisor.keep("consumer", self._consume)
         self._supervisor.keep("relay", lambda: self.relay.run(self.stopping))
@@ -179,6 +181,8 @@ class Runtime:
         tries = 0
         while not self.stopping.is_set():
             try:
+                if self.service.deployed:
+                    return await self.database.check(self.service.migrations)
                 await self.database.migrate(self.service.migrations)
                 return await self._tend_inbox()
             except MigrationRefused as error:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from chassis.errors import Unavailable
+
 if TYPE_CHECKING:
     from chassis.database import Connection
 
@@ -20,6 +22,10 @@ _NAME = re.compile(r"(\d{3,})_[a-z0-9_]+\.sql")
 
 class MigrationRefused(Exception):
     """The database and the files disagree about the past; names package, version and rule."""
+
+
+class Behind(Unavailable):
+    """The database lacks tables that somebody else has to make: it is waited for, as if it were away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +89,21 @@ CREATE TABLE IF NOT EXISTS chassis.migrations (
 """
 
 
+async def check_up_to_date(connection: Connection, sources: Sequence[Migrations]) -> None:
+    """Raises `Behind` when something is missing, `MigrationRefused` when database and files disagree; changes nothing.
+
+    For a role that may define nothing: somebody else brings the database up to date.
+    """
+    if await connection.fetchval("SELECT to_regclass('chassis.migrations') IS NULL"):
+        raise Behind("chassis.migrations")
+    for source in sources:
+        if await _missing(connection, source):
+            raise Behind(source.package)
+
+
 async def _bring_source(connection: Connection, source: Migrations) -> list[str]:
-    migrations = read_migrations(source.package)
-    rows = await connection.fetch(
-        "SELECT version, checksum FROM chassis.migrations WHERE package = $1 ORDER BY version", source.package
-    )
-    known = {migration.version: migration for migration in migrations}
-    for row in rows:
-        if (migration := known.get(row["version"])) is None:
-            raise MigrationRefused(f"{source.package}: the database has version {row['version']}, the program does not")
-        if migration.checksum != row["checksum"]:
-            raise MigrationRefused(f"{source.package}: {migration.name} was edited after it was applied")
+    missing = await _missing(connection, source)
     await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{source.schema}"')
-    applied = {row["version"] for row in rows}
-    missing = [migration for migration in migrations if migration.version not in applied]
     for migration in missing:
         async with connection.transaction():
             await connection.execute(f'SET LOCAL search_path = "{source.schema}", chassis')
@@ -109,3 +116,19 @@ async def _bring_source(connection: Connection, source: Migrations) -> list[str]
                 migration.checksum,
             )
     return [migration.name for migration in missing]
+
+
+async def _missing(connection: Connection, source: Migrations) -> list[Migration]:
+    """The files that were not applied yet; raises MigrationRefused when the database disagrees about the others."""
+    migrations = read_migrations(source.package)
+    rows = await connection.fetch(
+        "SELECT version, checksum FROM chassis.migrations WHERE package = $1 ORDER BY version", source.package
+    )
+    known = {migration.version: migration for migration in migrations}
+    for row in rows:
+        if (migration := known.get(row["version"])) is None:
+            raise MigrationRefused(f"{source.package}: the database has version {row['version']}, the program does not")
+        if migration.checksum != row["checksum"]:
+            raise MigrationRefused(f"{source.package}: {migration.name} was edited after it was applied")
+    applied = {row["version"] for row in rows}
+    return [migration for migration in migrations if migration.version not in applied]

@@ -44,6 +44,8 @@ class Service:
     on_timer   one due timer, in a transaction of its own. The timer is deleted in the same transaction; a new one may
                be set. It reads the subject's state under its lock and decides from that, not from the timer.
     migrations package holding the numbered SQL files of the service's own schema (named after the service).
+    deployed   whether a superuser makes the tables at deployment: then the service only waits for them, and its role
+               may define nothing.
     routes     HTTP routes beside /livez, /readyz, /startupz, /metrics and /status; they answer 503 until started.
     tasks      loops of the service's own. The function is called again to restart a loop that crashed, so it must
                always return the same loops in the same order. A loop ends when `runtime.stopping` is set.
@@ -58,6 +60,7 @@ class Service:
     handle: Handle | None = None
     on_timer: OnTimer | None = None
     migrations: str | None = None
+    deployed: bool = False
     routes: Routes | None = None
     tasks: Tasks | None = None
     pending: Pending | None = None
