@@ -12,6 +12,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from hypothesis import settings
 
+from audit.deployment import ROLES, ensure_database, ensure_logs, ensure_roles, ensure_tables
 from audit.ingest import Ingest
 from audit.report import Report
 from audit.verification import verify_live
@@ -51,6 +52,22 @@ class Trail:
     def topic(self) -> str:
         return self.topics[0]
 
+    def url_of(self, role: str) -> str:
+        """The same database as one of its roles."""
+        return self.postgres.url_of(role, role, self.url.rpartition("/")[2])
+
+    async def open_logs(self) -> None:
+        """What a deployment does for partitions that are new."""
+        connection = await asyncpg.connect(self.url)
+        try:
+            await ensure_logs(connection, [self.kafka], NAME, self.topics)
+        finally:
+            await connection.close()
+
+    async def tamper(self, *statements: str) -> None:
+        """What a superuser does who first puts the guards out of action."""
+        await tamper(self.url, *statements)
+
     async def send(
         self, value: bytes | None, headers: Sequence[Header] = (), key: bytes | None = b"k", partition: int = 0
     ) -> int:
@@ -64,8 +81,15 @@ class Trail:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Ingest]:
-        """A writer at work; what it raised is raised on leaving."""
-        writer, stopping = self.writer(), asyncio.Event()
+        """A writer at work, with a log for each partition; what it raised is raised on leaving."""
+        await self.open_logs()
+        async with self.running(self.writer()) as writer:
+            yield writer
+
+    @asynccontextmanager
+    async def running(self, writer: Ingest) -> AsyncIterator[Ingest]:
+        """This writer at work."""
+        stopping = asyncio.Event()
         task = asyncio.create_task(writer.run(stopping))
         try:
             yield writer
@@ -109,16 +133,45 @@ async def verify(url: str) -> Report:
         await connection.close()
 
 
+async def tamper(url: str, *statements: str) -> None:
+    """Runs statements as a superuser, with every trigger of the trail disabled."""
+    connection = await asyncpg.connect(url)
+    try:
+        for table in ("log", "head", "source", "batch", "entry", "blob", "tile", "checkpoint"):
+            await connection.execute(f"ALTER TABLE audit.{table} DISABLE TRIGGER USER")
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+async def roles(postgres: Postgres) -> Postgres:
+    """The server with the roles of the trail; the password of each is its name."""
+    connection = await asyncpg.connect(postgres.superuser_url)
+    try:
+        await ensure_roles(connection, {role: role for role in ROLES})
+    finally:
+        await connection.close()
+    return postgres
+
+
 @pytest.fixture
-async def trail(kafka: str, postgres: Postgres) -> AsyncIterator[Trail]:
+async def trail(kafka: str, roles: Postgres) -> AsyncIterator[Trail]:
     topic = f"trail.{secrets.token_hex(4)}"
     await create_topics(kafka, {topic: 2})
-    url = await postgres.create_database()
-    database = Database(url, service="audit")
+    url = await roles.create_database()
+    name = url.rpartition("/")[2]
+    connection = await asyncpg.connect(url)
+    try:
+        await ensure_database(connection, name)
+        await ensure_tables(connection)
+    finally:
+        await connection.close()
+    database = Database(roles.url_of("audit_ingest", "audit_ingest", name), service="audit")
     await database.open()
-    await database.migrate("audit.migrations")
     producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", max_request_size=4 << 20)
     await producer.start()
-    yield Trail(kafka, url, postgres, database, (topic,), producer)
+    yield Trail(kafka, url, roles, database, (topic,), producer)
     await producer.stop()
     await database.close()

@@ -146,17 +146,22 @@ async def test_records_lost_before_they_were_read_halt_their_partition_and_no_ot
     assert len(await trail.leaves(0)) == 2
 
 
-async def test_topics_made_later_are_followed(trail):
+async def test_topics_made_later_are_followed_once_their_logs_are_opened(trail):
     later = f"later.{secrets.token_hex(4)}"
     trail.topics = (trail.topic, later)
     await trail.send(b"1")
-    async with trail.writing() as writer:
+    topics, trail.topics = trail.topics, trail.topics[:1]
+    await trail.open_logs()
+    trail.topics = topics
+    writer = trail.writer()
+    async with trail.running(writer):
 
         async def first_recorded():
             return len(await trail.leaves()) == 2
 
         await trail.until(first_recorded)
         await create_topics(trail.kafka, {later: 1})
+        await trail.open_logs()
         await trail.producer.send_and_wait(later, b"2")
         await trail.caught_up(writer)
     (row,) = await trail.fetch("SELECT tree_size FROM audit.head JOIN audit.log USING (log_id) WHERE topic = $1", later)
@@ -232,6 +237,7 @@ async def test_a_writer_whose_tree_is_another_is_refused_and_leaves_nothing(trai
 
 
 async def test_of_two_writers_one_goes_on_and_the_other_stops(trail):
+    await trail.open_logs()
     other = Database(trail.url, service="audit")
     await other.open()
     stopping = asyncio.Event()
@@ -254,6 +260,7 @@ async def test_of_two_writers_one_goes_on_and_the_other_stops(trail):
 
 
 async def test_a_writer_cut_off_from_its_database_raises_and_the_next_life_skips_nothing(trail):
+    await trail.open_logs()
     writer, stopping = trail.writer(), asyncio.Event()
     task = asyncio.create_task(writer.run(stopping))
     connection = await asyncpg.connect(trail.url)
@@ -282,7 +289,7 @@ async def test_a_writer_cut_off_from_its_database_raises_and_the_next_life_skips
 async def test_a_log_whose_last_leaf_was_changed_is_not_continued(trail):
     await trail.send(b"1")
     await trail.record()
-    await trail.fetch(
+    await trail.tamper(
         "UPDATE audit.entry SET leaf = overlay(leaf PLACING '\\x32' FROM length(leaf)) WHERE leaf_index = 1"
     )
     await trail.send(b"2")

@@ -105,7 +105,7 @@ async def test_audit_verify_says_whether_a_trail_holds_by_its_exit_code(trail):
     await trail.record()
     code, out, _ = await guichet("audit", "verify", "--database", trail.url)
     assert (code, out.splitlines()[-1]) == (0, "The trail holds.")
-    await trail.fetch(
+    await trail.tamper(
         "UPDATE audit.entry SET leaf = overlay(leaf PLACING '\\x32' FROM length(leaf)) WHERE leaf_index = 1"
     )
     code, out, _ = await guichet("audit", "verify", "--database", trail.url, "--json")

@@ -1,13 +1,12 @@
 """What was done to a trail behind the writer's back is found, with the log and the index; a whole trail holds."""
 
-import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.audit.conftest import tamper, verify
 
 from audit.producers import Numbering, runs
 from audit.report import Report
-from audit.verification import verify_live
 from guichet_verify.leaves import Record
 
 ORIGIN = "guichet.example/audit/trail/{topic}/0/1"
@@ -61,12 +60,8 @@ async def test_one_changed_byte_in_a_copy_is_found_with_log_and_index(recorded):
     await recorded.database.close()
     await recorded.postgres.execute(f'DROP DATABASE "{name}"')
     await recorded.postgres.execute(f'CREATE DATABASE "{name}" TEMPLATE "{original}"')
-    connection = await asyncpg.connect(copy)
-    try:
-        await connection.execute(CHANGE)
-        report = await verify_live(connection)
-    finally:
-        await connection.close()
+    await tamper(copy, CHANGE)
+    report = await verify(copy)
     assert (report.holds, report.exit_code) == (False, 12)
     assert found(report, recorded) == {
         ("L2", True, 123, "leaf-differs-from-its-tile"),
@@ -158,9 +153,7 @@ ATTACKS = {
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_what_was_done_is_found(recorded, attack):
     statements, expected = ATTACKS[attack]
-    async with recorded.database.connection() as connection:
-        for statement in statements:
-            await connection.execute(statement)
+    await recorded.tamper(*statements)
     report = await recorded.verify()
     assert not report.holds
     assert found(report, recorded) >= {("L2", True, index, reason) for index, reason in expected}
@@ -168,11 +161,10 @@ async def test_what_was_done_is_found(recorded, attack):
 
 
 async def test_leaves_that_belong_to_no_log_are_found(recorded):
-    async with recorded.database.connection() as connection:
-        await connection.execute("CREATE TABLE audit.entry_9 PARTITION OF audit.entry FOR VALUES IN (9)")
-        await connection.execute(
-            "INSERT INTO audit.entry (log_id, leaf_index, kafka_offset, leaf) VALUES (9, 0, 0, 'x')"
-        )
+    await recorded.tamper(
+        "CREATE TABLE audit.entry_9 PARTITION OF audit.entry FOR VALUES IN (9)",
+        "INSERT INTO audit.entry (log_id, leaf_index, kafka_offset, leaf) VALUES (9, 0, 0, 'x')",
+    )
     report = await recorded.verify()
     assert [str(failure) for failure in report.failures] == ["L2 the trail: leaves-of-no-log"]
 

@@ -70,9 +70,13 @@ async def _copy(source: str, target: str) -> None:
 
 
 async def change_one_byte(url: str, subject: str) -> Change:
-    """Flips the lowest bit of the last byte of the last decision about `subject`: a digit of it becomes another."""
+    """Flips the lowest bit of the last byte of the last decision about `subject`: a digit of it becomes another.
+
+    Even a superuser has to disable the trigger first: he is not stopped, he is found out.
+    """
     connection = await asyncpg.connect(url, timeout=10)
     try:
+        await connection.execute("ALTER TABLE audit.entry DISABLE TRIGGER h2_update")
         row = await connection.fetchrow(
             """
             UPDATE audit.entry AS entry

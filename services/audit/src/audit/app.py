@@ -3,6 +3,7 @@
 from collections.abc import Coroutine, Mapping, Sequence
 
 from audit.ingest import Ingest
+from audit.publication import Publication
 from audit.routes import routes
 from audit.settings import AuditSettings
 from chassis.runtime import Runtime
@@ -16,7 +17,10 @@ def build(settings: AuditSettings) -> Service:
     def tasks(runtime: Runtime) -> Sequence[Coroutine[object, object, None]]:
         if not writers:
             writers.append(Ingest(runtime.database, settings.kafka, settings.audit_name, runtime.metrics))
-        return [writers[0].run(runtime.stopping)]
+        loops: list[Coroutine[object, object, None]] = [writers[0].run(runtime.stopping)]
+        if settings.signer_url:
+            loops.append(Publication(settings.signer_url, runtime.transaction).run(runtime.stopping))
+        return loops
 
     async def lag(_: Runtime) -> Mapping[str, int]:
         return await writers[0].lag() if writers else {}
@@ -26,13 +30,9 @@ def build(settings: AuditSettings) -> Service:
             "following": bool(writers) and writers[0].following,
             "nothing_halted": bool(writers) and not writers[0].halted,
             "topics_fit": bool(writers) and not writers[0].unfit,
+            "logs_opened": bool(writers) and not writers[0].unlogged,
         }
 
     return Service(
-        name="audit",
-        migrations="audit.migrations",
-        routes=lambda runtime: routes(runtime, settings),
-        tasks=tasks,
-        lag=lag,
-        ready=ready,
+        name="audit", migrations="audit.migrations", deployed=True, routes=routes, tasks=tasks, lag=lag, ready=ready
     )

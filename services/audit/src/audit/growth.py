@@ -81,9 +81,9 @@ def columns_of(record: Record) -> Columns:
     )
 
 
-def open_growth(log: Log) -> Growth:
+def open_growth(log: Log, first: FirstLeaf) -> Growth:
     """The first leaf of a new log, which is at size 0."""
-    leaf = encode_first(FirstLeaf(log.origin, log.next_offset))
+    leaf = encode_first(first)
     row: Row = (log.log_id, 0, NO_OFFSET, *Columns(), leaf)
     edge, tiles = Edge().extend([leaf_hash(leaf)])
     return Growth(log, edge, log.next_offset, [row], [], tiles, log.next_offset, log.next_offset)

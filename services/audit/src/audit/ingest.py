@@ -13,9 +13,9 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from audit import storage
 from audit.fitness import unfit_topics
-from audit.growth import Growth, Log, growth_of, open_growth
+from audit.growth import Growth, Log, growth_of
 from audit.resume import Inconsistent, check_last_leaves, read_edge
-from chassis.database import Database
+from chassis.database import Connection, Database
 from chassis.ends import Ends, Span
 from chassis.logs import logger
 from chassis.metrics import Metrics
@@ -65,6 +65,7 @@ class Ingest:
         self._looked = 0.0
         self._checked: set[str] = set()
         self.unfit: list[str] = []
+        self.unlogged: set[TopicPartition] = set()
         self.halted: dict[TopicPartition, Halt] = {}
         self.following = False
 
@@ -119,14 +120,18 @@ class Ingest:
             self._checked.clear()
             self._looked = 0.0
             for each in logs:
-                partition = TopicPartition(each.topic, each.part)
-                try:
-                    edge = await read_edge(connection, each)
-                    await check_last_leaves(connection, each)
-                except Inconsistent as error:
-                    self._halt(partition, Halt(error.code, each.next_offset, each.next_offset), each.origin)
-                else:
-                    self._followed[partition] = each, edge
+                await self._follow(connection, each)
+
+    async def _follow(self, connection: Connection, each: Log) -> None:
+        """Takes a stored log into memory, or halts its partition when what is stored contradicts itself."""
+        partition = TopicPartition(each.topic, each.part)
+        try:
+            edge = await read_edge(connection, each)
+            await check_last_leaves(connection, each)
+        except Inconsistent as error:
+            self._halt(partition, Halt(error.code, each.next_offset, each.next_offset), each.origin)
+        else:
+            self._followed[partition] = each, edge
 
     async def _round(self, consumer: AIOKafkaConsumer, stopping: asyncio.Event) -> None:
         if time.monotonic() - self._looked > LOOK_SECONDS:
@@ -147,16 +152,15 @@ class Ingest:
                 await self._append(consumer, batch)
 
     async def _look(self, consumer: AIOKafkaConsumer) -> None:
-        """Opens logs for new partitions, halts those that lost records, and reads all others on."""
+        """Finds the logs of new partitions, halts those that lost records, and reads all others on."""
         asked = await self._ends.ask()
         if all(spans is None for spans in asked.values()):
             raise KafkaUnreachable
         self._spans = {
             TopicPartition(topic, part): span for topic, spans in asked.items() for part, span in (spans or {}).items()
         }
-        new = sorted(partition for partition in self._spans if partition not in self._followed.keys() | self.halted)
-        if new:
-            await self._open(new)
+        if self.halted or self._spans.keys() - self._followed.keys():
+            await self._find_logs()
         if topics := {partition.topic for partition in self._spans} - self._checked:
             self.unfit += await unfit_topics(self._kafka, sorted(topics))
             self._checked |= topics
@@ -176,17 +180,18 @@ class Ingest:
         self._looked = time.monotonic()
         self.following = True
 
-    async def _open(self, partitions: Sequence[TopicPartition]) -> None:
-        """Logs for partitions seen for the first time, from the oldest record on, each with its first leaf."""
-        async with self._database.transaction() as connection:
-            growths = []
-            for partition in partitions:
-                first, _ = self._spans[partition]
-                opened = await storage.open_log(connection, self._name, partition.topic, partition.partition, first)
-                growths.append(open_growth(opened))
-            await storage.append(connection, growths)
-        self._remember(growths)
-        log.info("logs_opened", logs=len(growths))
+    async def _find_logs(self) -> None:
+        """Takes up what was opened since: logs of new partitions, and the next epoch of halted ones."""
+        async with self._database.connection() as connection:
+            for each in await storage.read_logs(connection):
+                partition = TopicPartition(each.topic, each.part)
+                known = self._followed.get(partition)
+                if partition in self._spans and (known[0].log_id if known else None) != each.log_id:
+                    self.halted.pop(partition, None)
+                    await self._follow(connection, each)
+        for partition in sorted(self._spans.keys() - self._followed.keys() - self.halted.keys() - self.unlogged):
+            log.error("log_missing", topic=partition.topic, partition=partition.partition)
+        self.unlogged = self._spans.keys() - self._followed.keys() - self.halted.keys()
 
     async def _append(self, consumer: AIOKafkaConsumer, batch: Batch) -> None:
         growths = [

@@ -1,13 +1,12 @@
-"""The tables of the trail as the one writer uses them: logs opened, heads and edges read, batches appended."""
+"""The tables of the trail as the one writer uses them: heads and edges read, batches appended."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from audit.growth import Growth, Log, origin_of
+from audit.growth import Growth, Log
 from guichet_verify.tiles import full_tiles, levels
-from guichet_verify.tree import EMPTY_ROOT
 
 if TYPE_CHECKING:
     from chassis.database import Connection
@@ -40,32 +39,6 @@ async def read_logs(connection: Connection) -> list[Log]:
         """
     )
     return [Log(*row) for row in rows]
-
-
-async def open_log(connection: Connection, name: str, topic: str, part: int, first_offset: int) -> Log:
-    """A new log of epoch 1 at size 0, with its partition of `entry` and its source, in the caller's transaction."""
-    await connection.execute("LOCK TABLE audit.log IN SHARE ROW EXCLUSIVE MODE")
-    log_id = await connection.fetchval("SELECT coalesce(max(log_id), 0) + 1 FROM audit.log")
-    log = Log(log_id, origin_of(name, topic, part, 1), topic, part, first_offset, 0, EMPTY_ROOT)
-    await connection.execute(
-        "INSERT INTO audit.log (log_id, origin, topic, part, epoch) VALUES ($1, $2, $3, $4, 1)",
-        log.log_id,
-        log.origin,
-        log.topic,
-        log.part,
-    )
-    await connection.execute(f"CREATE TABLE audit.entry_{log_id:d} PARTITION OF audit.entry FOR VALUES IN ({log_id:d})")
-    await connection.execute(
-        "INSERT INTO audit.head (log_id, tree_size, root) VALUES ($1, 0, $2)", log.log_id, EMPTY_ROOT
-    )
-    await connection.execute(
-        "INSERT INTO audit.source (topic, part, log_id, next_offset) VALUES ($1, $2, $3, $4)",
-        log.topic,
-        log.part,
-        log.log_id,
-        log.next_offset,
-    )
-    return log
 
 
 async def read_unfinished_tiles(connection: Connection, log: Log) -> dict[tuple[int, int], bytes]:
