@@ -4,7 +4,7 @@ UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 RUN := .venv/bin
 READY := .venv/.ready
-SOURCES := contracts chassis safeguards verifier services cli tests
+SOURCES := contracts chassis safeguards verifier witness services cli tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format test journeys mutants bench up down docker clean

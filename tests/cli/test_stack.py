@@ -21,7 +21,7 @@ from guichet.stack import processes
 from guichet.stack.quiet import wait_quiet
 from guichet.stack.report import report
 from guichet.stack.stack import Stack
-from guichet.stack.state import SERVICES, StackState, load
+from guichet.stack.state import SERVICES, WATCHERS, StackState, load
 
 pytestmark = pytest.mark.journey
 
@@ -78,7 +78,7 @@ async def test_a_stack_comes_up_keeps_its_secrets_and_goes_down_without_a_trace(
     assert stat.S_IMODE((home / "stack.json").stat().st_mode) == 0o600
     now = await clock_now(state)
     assert now.date() == START.date()
-    assert {each["name"] for each in found["processes"]} >= {"postgres", "kafka-1", "supervisor", *SERVICES}
+    assert {each["name"] for each in found["processes"]} >= {"postgres", "kafka-1", "supervisor", *SERVICES, *WATCHERS}
     assert await Stack(home).down() == []
     assert not any(psutil.pid_exists(each["pid"]) and _is_ours(each["pid"], home) for each in found["processes"])
     assert list(processes.members(home)) == []

@@ -8,18 +8,21 @@ from typing import Any
 import pytest
 import yaml
 
+from audit.deployment import ROLES, DeploymentSettings
 from audit.settings import AuditSettings
+from audit.signing.settings import SignerSettings
 from chassis.settings import Settings
 from chassis.topology import TopologySettings
 from compliance.settings import ComplianceSettings
-from guichet.stack.state import load
+from guichet.stack.state import WATCHERS, load
+from guichet_witness.__main__ import parser as witness_parser
 from intake.settings import IntakeSettings
 from provisioning.settings import ProvisioningSettings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-ONE_SHOTS = {"topology", "holder"}
+ONE_SHOTS = {"topology", "trail", "holder", "keys"}
 SETTINGS: dict[str, type[Settings]] = {
     "intake": IntakeSettings,
     "compliance": ComplianceSettings,
@@ -64,8 +67,22 @@ def test_the_one_shot_is_told_what_it_reads(monkeypatch: pytest.MonkeyPatch) -> 
     for key, value in SERVICES["topology"]["environment"].items():
         monkeypatch.setenv(key, str(value))
     settings = TopologySettings()
-    assert {*SETTINGS, "holder", "workspaces"} == set(settings.databases)
+    assert {*SETTINGS, "holder", "workspaces"} - {"audit"} == set(settings.databases)
     assert settings.role_makers == ("workspaces",)
+
+
+def test_signer_and_witness_are_told_what_they_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in (SERVICES["signer"]["environment"] | SERVICES["witness"]["environment"]).items():
+        monkeypatch.setenv(key, str(value))
+    assert SignerSettings().signer_policy == Path(witness_parser().parse_args([]).log)
+    assert SERVICES["keys"]["command"].split()[-1] == "http://witness:8080"
+
+
+def test_the_one_shot_of_the_trail_is_told_what_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in SERVICES["trail"]["environment"].items():
+        monkeypatch.setenv(key, str(value))
+    settings = DeploymentSettings()
+    assert set(settings.audit_passwords) == set(ROLES)
 
 
 def test_the_state_file_leads_to_what_the_compose_file_publishes() -> None:
@@ -77,5 +94,7 @@ def test_the_state_file_leads_to_what_the_compose_file_publishes() -> None:
         inside = SERVICES[name]["environment"]["GUICHET_DATABASE_URL"]
         assert service.database_url == inside.replace("postgres:5432", "127.0.0.1:25432")
     assert {state.kafka, f"{state.postgres.host}:{state.postgres.port}"} <= published
+    for name in WATCHERS:
+        assert state.watchers[name].url.removeprefix("http://") in published
     tokens = json.loads((ROOT / "deploy" / "portals.json").read_text("utf-8"))
     assert set(state.portals) == set(tokens)

@@ -21,7 +21,7 @@ from guichet.stack import processes
 from guichet.stack.prepare import set_clock
 from guichet.stack.quiet import wait_quiet
 from guichet.stack.stack import Stack
-from guichet.stack.state import SERVICES, StackState, load
+from guichet.stack.state import SERVICES, WATCHERS, StackState, load
 from stacks import StartStack, insist, query, submission, until
 
 REQUESTS = 500
@@ -47,7 +47,7 @@ def pid_of(home: Path, name: str) -> int:
 async def kill_in_turn(home: Path, done: asyncio.Event) -> Counter[str]:
     """kill -9 of one after the other, each after the one before is back, until the requests are in and all were hit."""
     killed: Counter[str] = Counter()
-    names = [*SERVICES, "kafka-1", "postgres"]
+    names = [*SERVICES, *WATCHERS, "kafka-1", "postgres"]
     while not (done.is_set() and all(killed[name] for name in names)):
         for name in names:
             victim = pid_of(home, name)
@@ -87,7 +87,7 @@ async def test_five_hundred_requests_survive_kill_9_of_everything(start_stack: S
     killed = await killer
     state = load(home)
     await wait_quiet(state, 300)
-    assert set(killed) == {*SERVICES, "kafka-1", "postgres"}
+    assert set(killed) == {*SERVICES, *WATCHERS, "kafka-1", "postgres"}
 
     await each_ended_where_it_should(state, made)
     await no_fact_was_said_twice(state)

@@ -42,6 +42,7 @@ VERBS = {
     "dead-letters": Verb("guichet.dead_letters_command", "app", "Records set aside: list, show, redrive, discard."),
     "trace": Verb("guichet.trace_command", "trace", "The story of a request, cause by cause.", TRAIL),
     "audit": Verb("guichet.audit_command", "app", "Verify the trail.", TRAIL),
+    "witness": Verb("guichet.witness_command", "witness", "A second reader that cosigns what it read.", TRAIL),
     "assess": Verb("guichet.assess_command", "assess", "What the law says about a case; no stack needed.", LANGUAGE),
     "deadlines": Verb("guichet.assess_command", "deadlines", "Period arithmetic alone; no stack needed.", LANGUAGE),
     "rules": Verb("guichet.rules_command", "app", "The rules: list, explain, page, packs, freeze, check.", LANGUAGE),
@@ -56,7 +57,8 @@ def _mount(app: typer.Typer, name: str, verb: Verb) -> None:
     if isinstance(found, typer.Typer):
         app.add_typer(found, name=name, help=verb.help, rich_help_panel=verb.panel)
     else:
-        app.command(name, rich_help_panel=verb.panel)(found)
+        passing = {"allow_extra_args": True, "ignore_unknown_options": True} if name == "witness" else {}
+        app.command(name, rich_help_panel=verb.panel, context_settings=passing)(found)
 
 
 def _mention(app: typer.Typer, name: str, verb: Verb) -> None:

@@ -14,7 +14,7 @@ from guichet.stack.doctor import examine
 from guichet.stack.errors import StackError
 from guichet.stack.report import report, table
 from guichet.stack.stack import Stack
-from guichet.stack.state import SERVICES, StackState, home_folder, load
+from guichet.stack.state import SERVICES, WATCHERS, StackState, home_folder, load
 from guichet.stack.supervisor import supervise
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -36,7 +36,7 @@ def up(
     sandbox_start: Annotated[str | None, typer.Option(help="First instant of a new stack's sandbox clock.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Start the embedded stack: real Apache Kafka, real PostgreSQL, four services.
+    """Start the embedded stack: real Apache Kafka, real PostgreSQL, four services, signer, witness.
 
     What runs already is left alone, what was killed is started again. State lives in $GUICHET_HOME (default .guichet).
 
@@ -109,7 +109,7 @@ def status(as_json: Json = False) -> None:
 
 
 def logs(
-    service: Annotated[str, typer.Argument(help=f"{', '.join(SERVICES)}, kafka-1, postgres or supervisor.")],
+    service: Annotated[str, typer.Argument(help=f"{', '.join(SERVICES + WATCHERS)}, kafka-1, postgres or supervisor.")],
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines; 0 for all.", min=0)] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is added.")] = False,
 ) -> None:

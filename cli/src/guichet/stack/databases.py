@@ -4,13 +4,19 @@ import secrets
 
 import asyncpg
 
+from audit import deployment
+from audit.signing import keys
 from chassis.topology import close_server, ensure_database, ensure_reader
 from guichet.stack.state import SERVICES, StackState
 
 HOLDER = "holder"
 HOLDER_READER = "holder_reader"
 WORKSPACES = "workspaces"
-ROLES = (*SERVICES, HOLDER, HOLDER_READER, WORKSPACES)
+AUDIT_NAME = keys.NAME
+"""What the logs of an embedded stack are signed as."""
+OWNERS = (*(name for name in SERVICES if name != "audit"), HOLDER, WORKSPACES)
+"""Roles with a database of their own name; that of the trail is the superuser's, and nobody else defines anything."""
+ROLES = (*OWNERS, HOLDER_READER, *deployment.ROLES)
 
 
 def choose_passwords(state: StackState) -> None:
@@ -24,14 +30,31 @@ def url(state: StackState, role: str, database: str | None = None) -> str:
     return state.postgres.url(database or role, role, state.passwords[role])
 
 
+def service_url(state: StackState, service: str) -> str:
+    """The connection of a service to its database: the trail's is that of its writer."""
+    return url(state, deployment.INGEST, deployment.DATABASE) if service == "audit" else url(state, service)
+
+
 async def ensure_databases(state: StackState) -> None:
     """Makes what is missing; no role may enter another's database, and none but the superuser the server's own."""
     connection = await asyncpg.connect(state.postgres.url("postgres"), timeout=10)
     try:
-        for name in (*SERVICES, HOLDER, WORKSPACES):
+        for name in OWNERS:
             # Provisioning makes a role for each researcher.
             await ensure_database(connection, name, state.passwords[name], makes_roles=name == WORKSPACES)
         await ensure_reader(connection, HOLDER_READER, state.passwords[HOLDER_READER], HOLDER)
+        await deployment.ensure_roles(connection, {role: state.passwords[role] for role in deployment.ROLES})
+        await deployment.ensure_database(connection)
         await close_server(connection)
+    finally:
+        await connection.close(timeout=5)
+
+
+async def ensure_trail(state: StackState) -> None:
+    """The tables of the trail and a log for each partition, as a superuser makes them at deployment."""
+    connection = await deployment.connect(state.postgres.url("postgres"))
+    try:
+        await deployment.ensure_tables(connection)
+        await deployment.ensure_logs(connection, state.kafka.split(","), AUDIT_NAME)
     finally:
         await connection.close(timeout=5)

@@ -55,7 +55,9 @@ async def report(home: Path, state: StackState) -> Report:
     services = {
         name: _service(state, name, [each for each in answers[name] if each is not None]) for name in state.services
     }
-    expected = len(state.brokers) + 1 + sum(len(each.instances) for each in state.services.values())
+    expected = (
+        len(state.brokers) + 1 + sum(len(each.instances) for each in state.services.values()) + len(state.watchers)
+    )
     ready = len([each for each in running if each["name"] != "supervisor"]) >= expected and all(
         each["ready"] for each in services.values()
     )
@@ -69,6 +71,7 @@ async def report(home: Path, state: StackState) -> Report:
         "kafka": state.kafka,
         "postgres": f"{state.postgres.host}:{state.postgres.port}",
         "http": {name: service.url for name, service in state.services.items()},
+        "watchers": {name: each.url for name, each in state.watchers.items()},
         "services": services,
         "processes": processes,
         "supervised": any(each["name"] == "supervisor" for each in running),
@@ -100,6 +103,7 @@ def table(found: Report) -> Table:
         name = str(process["name"])
         service = found["services"].get(name.rpartition("-")[0] or name) or found["services"].get(name)
         where = found["postgres"] if name == "postgres" else found["kafka"] if name.startswith("kafka") else ""
+        where = where or found["watchers"].get(name, "")
         counts = ["", "", ""]
         if service:
             where = found["http"].get(name, "")

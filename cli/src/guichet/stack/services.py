@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from guichet import demo_data
-from guichet.stack import databases, processes
+from guichet.stack import databases, processes, watchers
 from guichet.stack.errors import StackError
 from guichet.stack.ports import free_ports, is_free
 from guichet.stack.quiet import client
@@ -43,7 +43,7 @@ def environment(home: Path, state: StackState, name: str, port: int) -> dict[str
     given |= {
         "GUICHET_HOME": str(home),
         "GUICHET_KAFKA": state.kafka,
-        "GUICHET_DATABASE_URL": databases.url(state, name),
+        "GUICHET_DATABASE_URL": databases.service_url(state, name),
         "GUICHET_HTTP_HOST": "127.0.0.1",
         "GUICHET_HTTP_PORT": str(port),
         "GUICHET_CLOCK": "sandbox" if state.sandbox else "system",
@@ -56,6 +56,9 @@ def environment(home: Path, state: StackState, name: str, port: int) -> dict[str
         given["GUICHET_PORTALS_FILE"] = str(portals_file(home, state))
     if name == "compliance":
         given["GUICHET_PERMANENT_BODIES_FILE"] = str(Path(demo_data.__file__).with_name("catalogue.json"))
+    if name == "audit":
+        given["GUICHET_AUDIT_NAME"] = databases.AUDIT_NAME
+        given["GUICHET_SIGNER_URL"] = state.watchers["signer"].url
     if name == "provisioning":
         given["GUICHET_HOLDER_URL"] = databases.url(state, databases.HOLDER_READER, databases.HOLDER)
         given["GUICHET_WORKSPACES_URL"] = state.workspaces_url
@@ -79,8 +82,9 @@ def choose_instances(state: StackState) -> None:
 
 def start(home: Path, state: StackState, only: Collection[str] | None = None) -> list[str]:
     """Starts every process of a service that does not run, or those of them named in `only`; returns their names."""
-    started = []
+    started: list[str] = []
     taken = {each.port for service in state.services.values() for each in service.instances}
+    watchers.choose(home, state, taken)
     for name, service in state.services.items():
         for number, instance in enumerate(service.instances):
             called = process_name(service, name, number)
@@ -100,7 +104,7 @@ def start(home: Path, state: StackState, only: Collection[str] | None = None) ->
             )
             instance.running = Running(pid=process.pid, started=process.started)
             started.append(called)
-    return started
+    return started + watchers.start(home, state, only)
 
 
 def stop(state: StackState, seconds: float = 20.0) -> None:
@@ -116,6 +120,7 @@ def stop(state: StackState, seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
     for process in running:
         process.stop(seconds=max(0.1, deadline - time.monotonic()))
+    watchers.stop(state)
 
 
 async def until_ready(home: Path, state: StackState, seconds: float = 180.0) -> None:
@@ -126,7 +131,7 @@ async def until_ready(home: Path, state: StackState, seconds: float = 180.0) -> 
             process_name(service, name, number): instance
             for name, service in state.services.items()
             for number, instance in enumerate(service.instances)
-        }
+        } | state.watchers
         while waiting:
             for called, instance in list(waiting.items()):
                 if await _ready(asking, instance.url):

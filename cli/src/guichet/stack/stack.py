@@ -153,9 +153,10 @@ class Stack:
             save(self.home, state)
         await ensure_topics(state.kafka, partitions=PARTITIONS, replication=min(3, state.broker_count))
         await databases.ensure_databases(state)
+        await databases.ensure_trail(state)
         services.choose_instances(state)
         for name, service in state.services.items():
-            service.database_url = databases.url(state, name)
+            service.database_url = databases.service_url(state, name)
         state.holder_url = databases.url(state, databases.HOLDER)
         state.workspaces_url = databases.url(state, databases.WORKSPACES)
         if before != (state.kafka, state.postgres.port):
@@ -239,3 +240,5 @@ def _forget_processes(state: StackState) -> None:
     for service in state.services.values():
         for instance in service.instances:
             instance.running = None
+    for watcher in state.watchers.values():
+        watcher.running = None

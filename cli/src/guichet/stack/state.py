@@ -17,6 +17,8 @@ from guichet.stack.processes import Process
 
 FILE = "stack.json"
 SERVICES = ("intake", "compliance", "provisioning", "audit")
+WATCHERS = ("signer", "witness")
+"""What watches over the trail: each a program with keys and a state of its own, and no service."""
 
 
 class Running(BaseModel):
@@ -107,6 +109,7 @@ class StackState(BaseModel):
     postgres: PostgresState
     passwords: dict[str, str] = Field(default_factory=dict)
     services: dict[str, ServiceState] = Field(default_factory=dict)
+    watchers: dict[str, Instance] = Field(default_factory=dict)
     portals: dict[str, PortalState] = Field(default_factory=dict)
     holder_url: str = ""
     workspaces_url: str = ""
@@ -133,6 +136,7 @@ class StackState(BaseModel):
             for number, each in enumerate(service.instances, 1):
                 if each.running:
                     found.append(each.running.process(name if len(service.instances) == 1 else f"{name}-{number}"))
+        found += [each.running.process(name) for name, each in self.watchers.items() if each.running]
         if self.supervisor:
             found.append(self.supervisor.process("supervisor"))
         return found

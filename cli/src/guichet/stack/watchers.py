@@ -1,0 +1,94 @@
+"""What watches over the trail of an embedded stack: the signer and a witness, with keys made on first start."""
+
+import os
+import signal
+import sys
+from collections.abc import Collection
+from pathlib import Path
+
+from audit import deployment
+from audit.signing import keys
+from guichet.stack import databases, processes
+from guichet.stack.ports import free_ports, is_free
+from guichet.stack.state import WATCHERS, Instance, Running, StackState
+
+MODULES = {"signer": "audit.signing", "witness": "guichet_witness"}
+
+
+def keys_folder(home: Path) -> Path:
+    """Where the private keys of the stack are, readable by its owner alone, and the policy with the public ones."""
+    return home / "keys"
+
+
+def policy_file(home: Path) -> Path:
+    """Whom a verifier of this stack's trail trusts (C2SP tlog-policy)."""
+    return keys_folder(home) / "policy"
+
+
+def ensure_keys(home: Path, state: StackState) -> None:
+    """Makes the keys of a new stack, and writes the policy as they now are."""
+    folder = keys_folder(home)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys.ensure_keys(folder, folder / "witness.key", policy_file(home), state.watchers["witness"].url)
+
+
+def choose(home: Path, state: StackState, taken: Collection[int]) -> None:
+    """A port for each, before anything is told of it."""
+    for name in WATCHERS:
+        watcher = state.watchers.setdefault(name, Instance(port=0))
+        alive = watcher.running and watcher.running.process(name).alive()
+        if not alive and (not watcher.port or not is_free(watcher.port)):
+            others = {each.port for each in state.watchers.values()}
+            watcher.port = free_ports(1, {*taken, *others})[0]
+    ensure_keys(home, state)
+
+
+def start(home: Path, state: StackState, only: Collection[str] | None = None) -> list[str]:
+    """Starts those that do not run, or those of them named in `only`; returns their names."""
+    started = []
+    for name, watcher in state.watchers.items():
+        if (watcher.running and watcher.running.process(name).alive()) or (only is not None and name not in only):
+            continue
+        process = processes.spawn(
+            name,
+            [sys.executable, "-m", MODULES[name]],
+            home=home,
+            log=home / "logs" / f"{name}.log",
+            environment=_environment(home, state, name),
+        )
+        watcher.running = Running(pid=process.pid, started=process.started)
+        started.append(name)
+    return started
+
+
+def stop(state: StackState, seconds: float = 10.0) -> None:
+    """Ends both."""
+    running = [each.running.process(name) for name, each in state.watchers.items() if each.running]
+    for process in running:
+        process.send(signal.SIGTERM)
+    for process in running:
+        process.stop(seconds=seconds)
+
+
+def _environment(home: Path, state: StackState, name: str) -> dict[str, str]:
+    given = {key: value for key, value in os.environ.items() if not key.startswith("GUICHET_")}
+    given |= {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
+    port = state.watchers[name].port
+    if name == "witness":
+        return given | {
+            "GUICHET_KAFKA": state.kafka,
+            "GUICHET_WITNESS_LOG": str(policy_file(home)),
+            "GUICHET_WITNESS_NAME": keys.WITNESS_NAME,
+            "GUICHET_WITNESS_KEY": str(keys_folder(home) / "witness.key"),
+            "GUICHET_WITNESS_STATE": str(home / "witness" / "state.db"),
+            "GUICHET_WITNESS_LISTEN": f"127.0.0.1:{port}",
+        }
+    return given | {
+        "GUICHET_SIGNER_DATABASE_URL": databases.url(state, deployment.SIGNER, deployment.DATABASE),
+        "GUICHET_SIGNER_STATE": str(home / "signer" / "state.db"),
+        "GUICHET_SIGNER_KEYS": ",".join(str(path) for path in keys.log_keys(keys_folder(home))),
+        "GUICHET_SIGNER_POLICY": str(policy_file(home)),
+        "GUICHET_AUDIT_NAME": keys.NAME,
+        "GUICHET_HTTP_HOST": "127.0.0.1",
+        "GUICHET_HTTP_PORT": str(port),
+    }

@@ -1,0 +1,143 @@
+"""The witness's own reading of the topics: every record becomes a leaf of a tree that nobody else has touched."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
+
+from guichet_verify.leaves import Record, encode_first, leaf_of
+from guichet_verify.tiles import Edge, Tile
+from guichet_verify.tree import leaf_hash
+from guichet_witness.announcements import TOPIC, Announced, read_announcement
+from guichet_witness.state import Reading, State
+
+POLL_MS = 200
+BATCH = 2_000
+
+log = logging.getLogger("guichet.witness")
+
+
+class Follower:
+    """Reads announcements and records, and grows the trees in the state; `grown` is set after every batch."""
+
+    def __init__(self, kafka: Sequence[str], state: State) -> None:
+        self._kafka = list(kafka)
+        self._state = state
+        self._edges: dict[str, Edge] = {}
+        self._followed: dict[TopicPartition, Reading] = {}
+        self.grown = asyncio.Condition()
+        self.following = False
+
+    async def run(self) -> None:
+        """One life, until it is cancelled; raises whatever the broker's absence raises."""
+        self._edges.clear()
+        self._followed = {TopicPartition(each.topic, each.part): each for each in self._readings()}
+        announcements, records = self._consumer(), self._consumer()
+        try:
+            await announcements.start()
+            await records.start()
+            await self._seek_announcements(announcements)
+            while True:
+                if await self._announcements(announcements) or records.assignment() != set(self._followed):
+                    records.assign(list(self._followed))
+                    for place, reading in self._followed.items():
+                        records.seek(place, reading.next_offset)
+                self.following = True
+                if self._followed:  # Without an assignment a consumer waits for one, for ever.
+                    await self._records(records)
+        finally:
+            self.following = False
+            await announcements.stop()
+            await records.stop()
+
+    def _readings(self) -> list[Reading]:
+        return [each for each in self._state.readings() if each.state == "followed"]
+
+    def _consumer(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            bootstrap_servers=self._kafka,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            fetch_max_wait_ms=POLL_MS,
+        )
+
+    async def _seek_announcements(self, consumer: AIOKafkaConsumer) -> None:
+        await consumer._client.force_metadata_update()
+        cluster = await consumer._client.fetch_all_metadata()
+        places = [TopicPartition(TOPIC, part) for part in sorted(cluster.partitions_for_topic(TOPIC) or ())]
+        if not places:
+            raise OSError(f"the broker knows no topic {TOPIC}")
+        consumer.assign(places)
+        read = self._state.announced()
+        for place, first in (await consumer.beginning_offsets(places)).items():
+            consumer.seek(place, max(first, read.get(place.partition, first)))
+
+    async def _announcements(self, consumer: AIOKafkaConsumer) -> bool:
+        """Takes up what was announced since; whether a log is new."""
+        new = False
+        for place, batch in (await consumer.getmany(timeout_ms=0 if self._followed else POLL_MS)).items():
+            for record in batch:
+                announced = read_announcement(_record(record))
+                if announced is not None:
+                    new = self._begin(announced) or new
+            self._state.note_announced(place.partition, batch[-1].offset + 1)
+        return new
+
+    def _begin(self, announced: Announced) -> bool:
+        first = announced.first
+        if self._state.reading(first.origin) is not None:
+            return False  # A log begins once; whoever announces another beginning is not followed.
+        if first.previous_origin and not self._continues(announced):
+            log.error("epoch refused: what it goes on from is not what was read: %s", first.origin)
+            return False
+        edge, tiles = Edge().extend([leaf_hash(encode_first(first))])
+        self._state.begin(first, announced.topic, announced.part, edge, tiles)
+        self._edges[first.origin] = edge
+        self._followed[TopicPartition(announced.topic, announced.part)] = Reading(
+            first.origin, announced.topic, announced.part, edge.size, first.first_offset, "followed"
+        )
+        return True
+
+    def _continues(self, announced: Announced) -> bool:
+        first = announced.first
+        before = self._state.reading(first.previous_origin)
+        return before is not None and self._state.root_at(before, first.previous_size) == first.previous_root
+
+    async def _records(self, consumer: AIOKafkaConsumer) -> None:
+        try:
+            polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
+        except OffsetOutOfRangeError as error:
+            for place in error.args[0]:  # Records were removed before they were read: this log can be cosigned no more.
+                log.error("records lost before they were read: %s", self._followed.pop(place).origin)
+            return
+        grown: list[tuple[Reading, Sequence[Tile]]] = []
+        for place, batch in polled.items():
+            reading = self._followed[place]
+            edge = self._edges.get(reading.origin) or self._state.edge(reading)
+            edge, tiles = edge.extend([leaf_hash(leaf_of(_record(record)).leaf) for record in batch])
+            self._edges[reading.origin] = edge
+            reading = reading._replace(size=edge.size, next_offset=batch[-1].offset + 1)
+            self._followed[place] = reading
+            grown.append((reading, tiles))
+        if grown:
+            self._state.grow(grown)
+            async with self.grown:
+                self.grown.notify_all()
+
+
+def _record(record: ConsumerRecord) -> Record:
+    return Record(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp_type,
+        record.timestamp,
+        record.key,
+        record.headers,
+        record.value,
+    )
