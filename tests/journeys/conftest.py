@@ -50,11 +50,11 @@ async def start_stack() -> AsyncIterator[StartStack]:
 
 
 @asynccontextmanager
-async def stack_of(prefix: str) -> AsyncIterator[StackState]:
-    """A stack that stands while the context is open, and leaves neither process nor folder."""
+async def stack_of(prefix: str) -> AsyncIterator[tuple[Path, StackState]]:
+    """A stack that stands while the context is open, with its home; it leaves neither process nor folder."""
     home = new_home(prefix)
     try:
-        yield await Stack.start(home, sandbox_start=START)
+        yield home, await Stack.start(home, sandbox_start=START)
     finally:
         left = await Stack(home).down()
         shutil.rmtree(home, ignore_errors=True)
@@ -62,14 +62,20 @@ async def stack_of(prefix: str) -> AsyncIterator[StackState]:
 
 
 @pytest.fixture(scope="session")
-async def standing() -> AsyncIterator[StackState]:
+async def standing_at_home() -> AsyncIterator[tuple[Path, StackState]]:
     """One stack for every journey that leaves it whole. Its clock only goes forwards: journeys read it, and move on."""
-    async with stack_of("guichet-standing-") as state:
-        yield state
+    async with stack_of("guichet-standing-") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+async def standing(standing_at_home: tuple[Path, StackState]) -> StackState:
+    """The same, for those that need no command."""
+    return standing_at_home[1]
 
 
 @pytest.fixture(scope="module")
 async def in_2026() -> AsyncIterator[StackState]:
     """A stack for a module's journeys that are about French law, whose clock no other journey moves on."""
-    async with stack_of("guichet-2026-") as state:
+    async with stack_of("guichet-2026-") as (_, state):
         yield state

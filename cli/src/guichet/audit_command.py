@@ -11,6 +11,7 @@ import typer
 from audit.report import Report
 from audit.verification import verify_live
 from guichet import console
+from guichet.keys_command import app as keys
 from guichet.replay_command import replay
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
@@ -18,6 +19,7 @@ from guichet.stack.state import home_folder, load
 app = typer.Typer(no_args_is_help=True)
 
 app.command()(replay)
+app.add_typer(keys, name="keys", help="The keys of requests: list, destroy, check.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 

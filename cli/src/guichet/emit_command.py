@@ -9,6 +9,7 @@ from contracts.envelope import Unreadable, write_time
 from guichet import console
 from guichet.publishing import Event, clock_now, publish, read
 from guichet.reading import objects
+from guichet.sealing.texts import TooLong, sealed
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
 
@@ -21,7 +22,8 @@ def emit(
 
     `id` and `time` are filled in when absent, the time from the sandbox clock; `type` may leave out the prefix
     `guichet.`. The key is the request id: the subject, or `partitionkey` when the subject is a permit or a workspace.
-    Nothing is published unless every event is in order.
+    A `comment` given as plain text is sealed under the key of its request before it leaves. Nothing is published unless
+    every event is in order.
 
     Example: echo '{"type":"opinion.issued.v1","source":"/authorities/CESREES","subject":"REQUEST-ID","data":
     {"body":"CESREES","verdict":"favourable","by":["c-1"]}}' | guichet emit -
@@ -37,10 +39,10 @@ async def _emit(files: list[str], as_json: bool) -> None:
     wrong = 0
     for where, item in given:
         try:
-            events.append(read(item, now))
-        except Unreadable as unreadable:
+            events.append(read(sealed(item, now), now))
+        except (Unreadable, TooLong) as problem:
             wrong += 1
-            console.fail(f"{where}: {unreadable}")
+            console.fail(f"{where}: {problem}")
     if wrong:
         raise StackError(f"{wrong} of {len(given)} events are not in order; nothing was published", "correct them")
     await publish(state, events)

@@ -54,10 +54,17 @@ def _checked(envelope: Envelope, data: bytes) -> Event:
     return Event(envelope, data, known.topic, _key(envelope, data))
 
 
-def stated(fact: Fact, *, source: str, subject: str, time: datetime, key: str | None = None) -> Event:
+def stated(
+    fact: Fact, *, source: str, subject: str, time: datetime, key: str | None = None, event_id: str | None = None
+) -> Event:
     """A fact as its publisher states it at `time`; raises Unreadable when the source may not state it."""
     envelope = Envelope(
-        id=new_event_id(), type=fact.event_type, source=source, subject=subject, time=time, partition_key=key
+        id=event_id or new_event_id(),
+        type=fact.event_type,
+        source=source,
+        subject=subject,
+        time=time,
+        partition_key=key,
     )
     return _checked(envelope, fact.wire())
 

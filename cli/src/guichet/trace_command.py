@@ -12,6 +12,8 @@ import httpx
 import typer
 
 from guichet import console
+from guichet.sealing.keystore import KeyStore, key_folder
+from guichet.sealing.texts import free_texts, opened
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
 from guichet.trace_words import cited, day, plain, silence_of, words_of
@@ -59,6 +61,11 @@ def _story(client: httpx.Client, id_: str) -> dict[str, Any] | None:
     except httpx.HTTPError as error:
         raise StackError("the audit service does not answer", "guichet status") from error
     found: dict[str, Any] = response.json()
+    if key_folder().is_dir():
+        store = KeyStore(key_folder())
+        for event in found["events"]:
+            if isinstance(event["data"], dict):
+                event["data"] = opened(store, event["type"], event["id"], event["data"])
     return found
 
 
@@ -89,6 +96,8 @@ def _line(event: Event) -> Text:
     line.append(local_time(event["time"]), style="dim")
     line.append(f"  {actor_of(event['source'])}  ", style="cyan")
     line.append(words_of(short_type(event["type"]), data))
+    for field, text in free_texts(event["type"], data):
+        line.append(f"\n    {field}: {text}", style="italic")
     for code, citation in cited(data):
         line.append(f"\n    {code} " if code else "\n    ", style="yellow")
         line.append(citation, style="green")

@@ -196,6 +196,7 @@ _SENTENCES: dict[str, Sentence] = {
     "dead-letter.recorded": lambda d: f"record set aside: {d['code']}",
     "dead-letter.redriven": "record sent again",
     "dead-letter.discarded": "record given up",
+    "key.destroyed": lambda d: f"the key is destroyed by {' and '.join(d['by'])}: what was sealed under it is erased",
 }
 
 

@@ -1,0 +1,121 @@
+"""What a person wrote about somebody is erased everywhere at once, and every proof still holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import asyncpg
+import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from contracts.topics import TOPICS
+from dossiers import dossier, id_of
+from guichet.publishing import clock_now
+from guichet.stack.quiet import wait_quiet
+from guichet.stack.state import StackState
+from stacks import insist, submission
+
+NAME = "Mme Zéphirine Quelconque"
+
+
+def guichet(home: Path, *arguments: str, given: str | None = None, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "guichet", *arguments],
+        input=given,
+        env={**os.environ, "GUICHET_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+async def everything_said(state: StackState) -> bytes:
+    """Every key, header and value on every topic."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=state.kafka, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        await consumer._client.force_metadata_update()
+        places = [TopicPartition(t, n) for t in TOPICS for n in consumer.partitions_for_topic(t) or ()]
+        consumer.assign(places)
+        ends, found = await consumer.end_offsets(places), b""
+        while any([await consumer.position(place) < end for place, end in ends.items()]):
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                for record in records:
+                    found += (record.key or b"") + (record.value or b"") + repr(record.headers).encode()
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def everything_recorded(state: StackState) -> bytes:
+    connection = await asyncpg.connect(state.services["audit"].database_url)
+    try:
+        leaves = await connection.fetch("SELECT leaf FROM audit.entry")
+        blobs = await connection.fetch("SELECT data FROM audit.blob")
+        return b"".join(row[0] for row in (*leaves, *blobs))
+    finally:
+        await connection.close()
+
+
+async def test_a_comment_is_read_until_its_key_is_destroyed(standing_at_home: tuple[Path, StackState]) -> None:
+    home, state = standing_at_home
+    made = dossier("F12", "ERASURE-1")
+    request = id_of(made)
+    async with httpx.AsyncClient(timeout=60) as client:
+        assert (await insist(client, state, submission(made, await clock_now(state)))).status_code == 202
+    await wait_quiet(state)
+    event = {
+        "type": "refusal.confirmed.v1",
+        "source": "/authorities/HDH",
+        "subject": request,
+        "data": {"by": ["officer-1"], "comment": f"{NAME} a confirmé par téléphone"},
+    }
+    guichet(home, "emit", "-", given=json.dumps(event, ensure_ascii=False))
+    await wait_quiet(state)
+    assert NAME in guichet(home, "trace", request)
+
+    (key,) = json.loads(guichet(home, "audit", "keys", "list", "--json"))
+    assert key["request_id"] == request
+    guichet(home, "audit", "keys", "destroy", key["key_id"], "--by", "dpo-1", code=1)
+    assert NAME in guichet(home, "trace", request)
+    guichet(home, "audit", "keys", "destroy", key["key_id"], "--by", "dpo-1", "--by", "archivist-2")
+    await wait_quiet(state)
+
+    told = guichet(home, "trace", request)
+    assert NAME not in told and "erased with its key" in told and "key is destroyed" in told
+    for where in (await everything_said(state), await everything_recorded(state)):
+        assert b"officer-1" in where
+        assert NAME.encode() not in where and json.dumps(NAME).encode() not in where
+    guichet(home, "audit", "verify")
+    assert json.loads(guichet(home, "audit", "keys", "check", "--json")) == {
+        "sealed_under": 1,
+        "destroyed": 1,
+        "gone_without_event": [],
+        "event_but_kept": [],
+    }
+
+
+async def test_a_key_that_vanishes_without_two_persons_is_found(standing_at_home: tuple[Path, StackState]) -> None:
+    home, state = standing_at_home
+    made = dossier("F12", "ERASURE-2")
+    async with httpx.AsyncClient(timeout=60) as client:
+        assert (await insist(client, state, submission(made, await clock_now(state)))).status_code == 202
+    await wait_quiet(state)
+    event = {
+        "type": "refusal.confirmed.v1",
+        "source": "/authorities/HDH",
+        "subject": id_of(made),
+        "data": {"by": ["officer-1"], "comment": NAME},
+    }
+    guichet(home, "emit", "-", given=json.dumps(event))
+    await wait_quiet(state)
+    for file in (home / "keys").iterdir():
+        file.unlink()
+    assert f"{id_of(made)}.1" in guichet(home, "audit", "keys", "check", code=1)

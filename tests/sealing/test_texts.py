@@ -1,0 +1,86 @@
+"""A free text is readable with its key, in its place, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contracts.registry import FACTS
+from guichet.publishing import read
+from guichet.sealing.keystore import KeyStore
+from guichet.sealing.texts import LONGEST_TEXT, TooLong, free_texts, opened, sealed, sealed_fields
+
+NOW = datetime(2027, 3, 1, tzinfo=UTC)
+REQUEST = "cf8e0752-8f1e-5123-bd3c-1b40b5dec40c"
+TEXT = "Mme Durand a téléphoné le 3 mars"
+
+
+def refusal(comment: object = TEXT) -> dict[str, Any]:
+    data = {"by": ["o-1"], "comment": comment}
+    return {"type": "refusal.confirmed.v1", "source": "/authorities/HDH", "subject": REQUEST, "data": data}
+
+
+def test_every_type_with_a_free_text_is_sealed() -> None:
+    kinds = {name for name, kind in FACTS.items() if sealed_fields(kind)}
+    assert "guichet.decision.issued.v1" in kinds
+    assert all(sealed_fields(FACTS[name]) == ("comment",) for name in kinds)
+
+
+def test_what_leaves_fits_its_contract_and_says_nothing(tmp_path: Path) -> None:
+    made = read(sealed(refusal(), NOW, KeyStore(tmp_path)), NOW)
+    assert b"Durand" not in made.data
+    shown = opened(KeyStore(tmp_path), made.envelope.type, made.envelope.id, json.loads(made.data))
+    assert shown["comment"] == TEXT
+    assert free_texts(made.envelope.type, shown) == [("comment", f"“{TEXT}”")]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(st.text(max_size=300))
+def test_any_text_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
+    store = KeyStore(tmp_path)
+    try:
+        event = sealed(refusal(text), NOW, store)
+    except UnicodeEncodeError:
+        return
+    assert opened(store, "guichet.refusal.confirmed.v1", str(event["id"]), event["data"])["comment"] == text
+
+
+def test_a_text_moved_to_another_event_stays_sealed(tmp_path: Path) -> None:
+    store = KeyStore(tmp_path)
+    event = sealed(refusal(), NOW, store)
+    shown = opened(store, "guichet.refusal.confirmed.v1", "01930000-0000-7000-8000-000000000009", event["data"])
+    assert shown == event["data"]
+    assert free_texts("guichet.refusal.confirmed.v1", shown) == [("comment", "sealed, its key is not here")]
+
+
+def test_with_its_key_the_text_is_gone_and_the_reader_is_told(tmp_path: Path) -> None:
+    store = KeyStore(tmp_path)
+    event = sealed(refusal(), NOW, store)
+    key_id = event["data"]["comment"]["key_id"]
+    store.destroy(key_id, ("dpo-1", "archivist-2"), "01930000-0000-7000-8000-000000000001", NOW)
+    shown = opened(store, "guichet.refusal.confirmed.v1", str(event["id"]), event["data"])
+    assert shown["comment"] == {"$erased": key_id}
+    assert free_texts("guichet.refusal.confirmed.v1", shown) == [("comment", "erased with its key")]
+
+
+def test_another_store_cannot_read_it(tmp_path: Path) -> None:
+    event = sealed(refusal(), NOW, KeyStore(tmp_path / "ours"))
+    other = KeyStore(tmp_path / "theirs")
+    assert opened(other, "guichet.refusal.confirmed.v1", str(event["id"]), event["data"]) == event["data"]
+
+
+def test_a_text_that_is_too_long_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(TooLong, match="comment"):
+        sealed(refusal("é" * LONGEST_TEXT), NOW, KeyStore(tmp_path))
+
+
+def test_an_event_without_free_text_makes_no_key(tmp_path: Path) -> None:
+    event = {"type": "opinion.issued.v1", "subject": REQUEST, "data": {"body": "CESREES"}}
+    assert sealed(event, NOW, KeyStore(tmp_path)) == event
+    assert KeyStore(tmp_path).listed() == []
