@@ -47,6 +47,10 @@ def clearance(met: bool = True, on: date = DAY) -> Clearance:
     return Clearance("env-1", on, (replace(MET, met=met),))
 
 
+def elsewhere(met: bool = True, name: str = "env-2") -> Clearance:
+    return replace(clearance(met), environment_id=name)
+
+
 def run(state: State, *commands: ask.Command) -> State:
     for command in commands:
         for event in decide(state, command):
@@ -78,11 +82,23 @@ def obey(state: State, step: Step, met: bool = True) -> ask.Command:
             return ask.Record(e.ShutDown(project.why))
         case Step.DESTROY:
             return ask.Record(e.Erased("0" * 64))
+        case Step.PLAN:
+            return ask.Plan(elsewhere(), "ENVIRONMENT_NOT_CLEARED")
+        case Step.COPY:
+            return ask.Record(e.Copied())
+        case Step.SWITCH:
+            assert project.move is not None
+            cleared = replace(clearance(), environment_id=project.move.target)
+            return ask.Record(e.CutOver(cleared, project.permit.entrants, project.permit.expires_on))
+        case Step.UNDO:
+            return ask.Record(e.RolledBack())
+        case Step.LEAVE:
+            return ask.Record(e.Left("0" * 64))
 
 
 def settle(state: State) -> State:
     """Does every step that is due until none is left. That it ends is itself a law."""
-    for _ in range(40):
+    for _ in range(60):
         step = next_step(state)
         if step is None:
             return state
@@ -110,7 +126,11 @@ commands = st.one_of(
     st.builds(ask.Judge, st.builds(clearance, st.booleans())),
     st.builds(ask.GiveUp, st.sampled_from(list(Step)), st.just("STEP_TIMED_OUT")),
     st.builds(ask.Report, st.sampled_from(["open", "frozen", "closed", "destroyed"])),
+    st.builds(ask.Judge, st.builds(elsewhere, st.booleans())),
+    st.builds(ask.Plan, st.builds(elsewhere, st.booleans(), st.sampled_from(["env-1", "env-2"])), st.just("ORDERED")),
+    st.just(ask.CallOff("ORDERED")),
     st.just(ask.DeletionDue()),
+    st.just(ask.RaiseAlarm()),
     st.just(ask.Unlock()),
     st.just(ask.Retry()),
     st.just(ask.Abandon()),
@@ -163,6 +183,8 @@ def test_access_is_taken_before_anything_else_is_done(story: list[ask.Command]) 
     if project.standing == "ended" and not isinstance(state, Closed | Destroyed):
         assert next_step(state) is Step.CLOSE
     elif isinstance(state, Open) and not (project.active and project.cleared):
+        assert next_step(state) is Step.FREEZE
+    elif isinstance(state, Open) and not project.may_be_open and not project.undoing:
         assert next_step(state) is Step.FREEZE
 
 
@@ -262,9 +284,10 @@ def test_a_workspace_rejected_just_before_opening_stays_ready() -> None:
         assert step is not None
         state = run(state, obey(state, step))
     state = run(state, ask.Judge(clearance(False, date(2026, 9, 2))))
-    assert isinstance(state, PersonNeeded) and isinstance(state.inner, Ready)
-    assert next_step(state) is None
-    assert isinstance(settle(run(state, ask.Judge(clearance(True, date(2026, 9, 3))))), Open)
+    assert isinstance(state, Ready) and next_step(state) is Step.PLAN
+    stuck = run(state, ask.GiveUp(Step.PLAN, "NO_CLEARED_ENVIRONMENT"))
+    assert isinstance(stuck, PersonNeeded) and isinstance(stuck.inner, Ready) and next_step(stuck) is None
+    assert isinstance(settle(run(stuck, ask.Judge(clearance(True, date(2026, 9, 3))))), Open)
 
 
 def test_a_workspace_opened_too_late_by_its_environment_is_frozen_at_once() -> None:
@@ -310,3 +333,96 @@ def test_the_questions_of_a_project_are_answered_from_its_permit() -> None:
     assert project.undelivered == ("d-1", "d-3")
     assert [grant.dataset_id for grant in project.to_fill] == ["d-2"]
     assert Permit.entrants.fget is not None and permit(persons=PERSONS).entrants == ("p-0", "p-1", "p-2")
+
+
+def moving(*done: Step) -> State:
+    """An open workspace whose environment was lost, so many steps later."""
+    state = run(settle(run(Unheard(), ask.Grant(permit()))), ask.Judge(clearance(False)))
+    for step in done:
+        assert next_step(state) is step
+        state = run(state, obey(state, step))
+    return state
+
+
+MOVE = (Step.FREEZE, Step.PLAN, Step.COPY, Step.SWITCH, Step.OPEN, Step.LEAVE)
+
+
+def test_a_workspace_that_lost_its_environment_freezes_moves_opens_again_and_only_then_leaves_the_source() -> None:
+    state = moving(*MOVE)
+    assert isinstance(state, Open) and next_step(state) is None
+    assert (state.project.environment_id, state.project.place, state.project.moves) == ("env-2", 1, 1)
+    assert (state.project.move, state.project.leaving) == (None, None)
+
+
+def test_a_move_can_be_called_off_until_its_cut_over_and_the_source_opens_again() -> None:
+    for count in (3, 2):
+        state = run(moving(*MOVE[:count]), ask.CallOff("ORDERED"))
+        assert next_step(state) is Step.UNDO
+        back = settle(run(obey_all(state, Step.UNDO), ask.Judge(clearance(True, date(2026, 9, 3)))))
+        assert isinstance(back, Open) and back.project.environment_id == "env-1"
+    switched = moving(*MOVE[:4])
+    assert run(switched, ask.CallOff("ORDERED")) == switched
+
+
+def obey_all(state: State, *steps: Step) -> State:
+    for step in steps:
+        assert next_step(state) is step
+        state = run(state, obey(state, step))
+    return state
+
+
+def test_a_cut_over_that_was_called_off_meanwhile_does_not_happen() -> None:
+    state = moving(*MOVE[:3])
+    switching = obey(state, Step.SWITCH)
+    assert run(run(state, ask.CallOff("TARGET_NOT_CLEARED")), switching) == run(
+        state, ask.CallOff("TARGET_NOT_CLEARED")
+    )
+    over = run(state, ask.End("PERMIT_REVOKED"))
+    assert run(over, switching) == over
+
+
+def test_a_permit_that_ends_during_a_move_takes_the_copy_away_before_the_data_are_destroyed() -> None:
+    state = run(moving(*MOVE[:3]), ask.End("PERMIT_EXPIRED", delete=True))
+    gone = obey_all(state, Step.CLOSE, Step.UNDO, Step.DESTROY)
+    assert isinstance(gone, Destroyed) and gone.project.environment_id == "env-1"
+
+
+def test_a_permit_that_ends_after_the_cut_over_has_both_places_destroyed() -> None:
+    state = run(moving(*MOVE[:4]), ask.End("PERMIT_REVOKED", delete=True))
+    gone = obey_all(state, Step.CLOSE, Step.LEAVE, Step.DESTROY)
+    assert isinstance(gone, Destroyed) and gone.project.environment_id == "env-2"
+
+
+def test_a_suspended_workspace_moves_too_and_stays_shut() -> None:
+    state = settle(run(moving(*MOVE[:2]), ask.Suspend()))
+    assert isinstance(state, Frozen) and state.project.environment_id == "env-2" and state.project.leaving is None
+    assert isinstance(settle(run(state, ask.Resume())), Open)
+
+
+def test_nothing_moves_to_an_environment_that_is_not_cleared_or_that_the_impact_assessment_does_not_cover() -> None:
+    state = settle(run(Unheard(), ask.Grant(permit(covers_environments=("env-1", "env-3")))))
+    assert run(state, ask.Plan(elsewhere(), "ORDERED")) == state
+    assert run(state, ask.Plan(elsewhere(False, "env-3"), "ORDERED")) == state
+    moved = settle(run(state, ask.Plan(elsewhere(True, "env-3"), "ORDERED")))
+    assert isinstance(moved, Open) and moved.project.environment_id == "env-3"
+
+
+def test_an_amendment_after_a_move_leaves_the_workspace_where_it_is() -> None:
+    state = settle(run(moving(*MOVE), ask.Grant(permit(2, persons=PERSONS[1:3]))))
+    assert isinstance(state, Open) and state.project.environment_id == "env-2"
+    assert state.project.logins == ("p-1", "p-2")
+
+
+def test_a_class_that_the_gate_was_not_asked_about_is_judged_before_anything_is_extracted() -> None:
+    state = run(Unheard(), ask.Grant(permit()), ask.Judge(replace(clearance(), classes=frozenset({"health"}))))
+    state = settle(state)
+    snds = replace(GRANTS[1], dataset_class="snds")
+    assert next_step(run(state, ask.Grant(permit(2, datasets=(GRANTS[0], snds))))) is Step.CLEAR
+
+
+def test_a_person_is_called_when_a_closed_workspace_is_not_destroyed_in_time() -> None:
+    closed = settle(run(Unheard(), ask.Grant(permit()), ask.Judge(clearance()), ask.End("PERMIT_EXPIRED")))
+    assert run(closed, ask.RaiseAlarm()) == closed
+    overdue = run(closed, ask.DeletionDue(), ask.RaiseAlarm())
+    assert isinstance(overdue, PersonNeeded) and overdue.code == "DELETION_OVERDUE"
+    assert isinstance(settle(run(overdue, ask.Retry())), Destroyed)

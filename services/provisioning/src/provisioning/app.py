@@ -19,7 +19,7 @@ from provisioning.progress import Progress
 from provisioning.reports import Reports
 from provisioning.routes import routes as lists
 from provisioning.runner import Runner
-from provisioning.settings import ProvisioningSettings
+from provisioning.settings import ProvisioningSettings, database_urls
 from provisioning.storage import steps_left
 
 NAME = "provisioning"
@@ -27,17 +27,20 @@ NAME = "provisioning"
 
 def build(settings: ProvisioningSettings) -> Service:
     """The service provisioning, with the adapter of each environment that it drives."""
-    postgres = PostgresEnvironment(
-        settings.holder_url, settings.workspaces_url, backed_up=settings.workspaces_backed_up
-    )
-    environments: dict[str, Environment] = dict.fromkeys(settings.postgres_environments, postgres)
+    urls = database_urls(settings.workspaces_url, settings.postgres_environments)
     hosts: dict[str, Host] = {}
     if settings.environments_file is not None:
         adapters = read_adapters(settings.environments_file, production=settings.production)
         hosts = adapters.hosts
-        environments |= dict.fromkeys(adapters.postgres, postgres)
-        environments |= {name: HttpEnvironment(host, settings.holder_url) for name, host in hosts.items()}
-    progress = Progress(environments, settings.deletion_after_days)
+        urls |= dict.fromkeys(adapters.postgres, settings.workspaces_url)
+    environments: dict[str, Environment] = {
+        environment_id: PostgresEnvironment(
+            settings.holder_url, url, backed_up=settings.workspaces_backed_up, backups=settings.workspaces_backups
+        )
+        for environment_id, url in urls.items()
+    }
+    environments |= {name: HttpEnvironment(host, settings.holder_url) for name, host in hosts.items()}
+    progress = Progress(environments, settings.deletion_after_days, settings.deletion_alarm_days)
     handlers = Handlers(progress)
 
     def routes(runtime: Runtime) -> Sequence[BaseRoute]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
 
-from provisioning.events import Done, Step
+from provisioning.events import Done, Examined, Step
 from provisioning.project import Clearance, Permit, Person
 from provisioning.project import Grant as Dataset
 
@@ -102,6 +102,33 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """Move to the environment that this clearance is about; `code` says why."""
+
+    clearance: Clearance
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallOff:
+    """Give up a move that has not been cut over."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examine:
+    """A result that was to leave got its final verdict."""
+
+    output: Examined
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseAlarm:
+    """The data should be gone by now."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeletionDue:
     """The closed workspace need not be kept any longer."""
 
@@ -132,6 +159,10 @@ Command: TypeAlias = (
     | Record
     | GiveUp
     | Report
+    | Plan
+    | CallOff
+    | Examine
+    | RaiseAlarm
     | DeletionDue
     | Retry
     | Abandon

@@ -5,7 +5,7 @@ Works on the databases directly, so that it answers while the service is down; w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,29 +13,42 @@ from typing import Any
 from chassis.clock import Clock, SandboxClock, SystemClock
 from chassis.database import Database
 from chassis.transaction import Transaction
-from provisioning import storage, views
-from provisioning.commands import Abandon, Command, Retry
-from provisioning.domain import Open, PersonNeeded, project_of, settled
+from provisioning import registry, storage, views
+from provisioning.commands import Abandon, CallOff, Command, Plan, Retry
+from provisioning.domain import Open, PersonNeeded, may_move, project_of, settled
 from provisioning.environments import Environment, Refused
 from provisioning.environments.adapters import read_adapters
 from provisioning.environments.http import HttpEnvironment
 from provisioning.environments.postgres import PostgresEnvironment
-from provisioning.progress import Progress
+from provisioning.places import place_of
+from provisioning.progress import Progress, clear
 from provisioning.registry import day_is_over, local_day
+from provisioning.settings import database_urls
 from provisioning.storage import Workspace
 from provisioning.work import logins_end
 
 SERVICE = "provisioning"
+ORDERED = "ORDERED_BY_OPERATOR"
 
 
 class Desk:
-    """Use as an async context manager. Every refusal is `Refused` with a code that says why."""
+    """Use as an async context manager. Every refusal is `Refused` with a code that says why.
+
+    `environments` and `environments_file` as the service's settings of these names have them.
+    """
 
     def __init__(
-        self, database_url: str, workspaces_url: str, *, sandbox: bool, environments_file: Path | None = None
+        self,
+        database_url: str,
+        workspaces_url: str,
+        *,
+        sandbox: bool,
+        environments: Iterable[str] = (),
+        environments_file: Path | None = None,
     ) -> None:
         self._database = Database(database_url, service=SERVICE, max_size=2)
-        self._postgres = PostgresEnvironment("", workspaces_url)
+        self._workspaces_url = workspaces_url
+        self._urls = database_urls(workspaces_url, environments)
         self._hosts = read_adapters(environments_file, production=False).hosts if environments_file else {}
         self._sandbox = sandbox
         self._clock: Clock = SandboxClock() if sandbox else SystemClock()
@@ -75,11 +88,7 @@ class Desk:
         async with self._transaction() as transaction:
             found = await self._lock(transaction, workspace)
             project = project_of(found.state)
-            if (
-                project is None
-                or not isinstance(settled(found.state), Open)
-                or not (project.active and project.cleared)
-            ):
+            if project is None or not isinstance(settled(found.state), Open) or not project.may_be_open:
                 raise Refused("WORKSPACE_NOT_OPEN")
             if person_ref not in project.logins or person_ref not in project.permit.entrants:
                 raise Refused("PERSON_NOT_ADMITTED")
@@ -87,13 +96,16 @@ class Desk:
                 raise Refused("PERMIT_EXPIRED")
             until = logins_end(project, transaction.now, sandbox=self._sandbox)
             # Under the lock on the workspace: a freeze that is decided now comes after, and shuts this login too.
-            url = await self._environment(found.environment_id).connect(found.workspace_id, person_ref, until)
+            place = place_of(found.workspace_id, project.place)
+            url = await self._environment(found.environment_id).connect(place, person_ref, until)
             await storage.note_password(transaction.connection, found.workspace_id, person_ref, transaction.now)
         return url
 
     def _environment(self, environment_id: str | None) -> Environment:
         host = self._hosts.get(environment_id or "")
-        return self._postgres if host is None else HttpEnvironment(host, "")
+        if host is not None:
+            return HttpEnvironment(host, "")
+        return PostgresEnvironment("", self._urls.get(environment_id or "", self._workspaces_url))
 
     async def retry(self, workspace: str, environment_id: str | None = None) -> dict[str, Any]:
         """Have a step tried again that needed a person, in `environment_id` where the permit left it open."""
@@ -107,6 +119,45 @@ class Desk:
         """Give a workspace up: the service closes and destroys whatever was made of it."""
         async with self._transaction() as transaction:
             return await self._tell(transaction, await self._lock(transaction, workspace), Abandon())
+
+    async def list_moves(self) -> list[dict[str, Any]]:
+        """Every move there was or is, with the instants of its steps and for how long nobody could enter."""
+        async with self._database.connection() as connection:
+            return await views.show_moves(connection)
+
+    async def rehost(self, source: str, target: str, *, dry_run: bool = False) -> list[dict[str, Any]]:
+        """Plan the move of every workspace of one environment to another; a line for each, with why one cannot move.
+
+        The gate is asked about the target for each permit. With `dry_run` nothing is changed.
+        """
+        async with self._transaction() as transaction:
+            connection = transaction.connection
+            known = await registry.environments(connection, [source, target])
+            if source not in known or target not in known:
+                raise Refused("UNKNOWN_ENVIRONMENT")
+            on_it = await storage.workspaces_on(connection, source)
+            lines = []
+            for workspace in (await storage.lock_workspaces(connection, on_it)).values():
+                project = project_of(workspace.state)
+                if project is None:
+                    continue
+                clearance = await clear(transaction, project, target)
+                obstacle = may_move(workspace.state, clearance)
+                if obstacle is None and not dry_run:
+                    workspace = await self._progress.apply(transaction, workspace, [Plan(clearance, ORDERED)])
+                lines.append(views.move_line(workspace, target, clearance, obstacle))
+            return lines
+
+    async def call_off(self, source: str, target: str) -> list[dict[str, Any]]:
+        """Give up every move between two environments that has not been cut over."""
+        async with self._transaction() as transaction:
+            on_it = await storage.workspaces_on(transaction.connection, source)
+            lines = []
+            for workspace in (await storage.lock_workspaces(transaction.connection, on_it)).values():
+                project = project_of(workspace.state)
+                if project is not None and project.move is not None and project.move.target == target:
+                    lines.append(await self._tell(transaction, workspace, CallOff(ORDERED)))
+            return lines
 
     async def _tell(self, transaction: Transaction, workspace: Workspace, command: Command) -> dict[str, Any]:
         return views.summary(await self._progress.apply(transaction, workspace, [command]))

@@ -22,6 +22,11 @@ class Step(StrEnum):
     FREEZE = "freeze"
     CLOSE = "close"
     DESTROY = "destroy"
+    PLAN = "plan-move"
+    COPY = "copy"
+    SWITCH = "switch"
+    UNDO = "undo-move"
+    LEAVE = "leave"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,67 @@ class Erased:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """The workspace is to move to a cleared environment that the impact assessment covers."""
+
+    clearance: Clearance
+    code: str
+    kind: Literal["planned"] = "planned"
+
+
+@dataclass(frozen=True, slots=True)
+class CalledOff:
+    """The move is given up before its cut-over."""
+
+    code: str
+    kind: Literal["called-off"] = "called-off"
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Every table stands at the target with the manifest it has at the source."""
+
+    kind: Literal["copied"] = "copied"
+
+
+@dataclass(frozen=True, slots=True)
+class CutOver:
+    """Logins were switched: from now on the workspace is at the target, and only another move takes it back."""
+
+    clearance: Clearance
+    refs: tuple[str, ...]
+    until: date
+    kind: Literal["cut-over"] = "cut-over"
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """The copy is gone, verified; the source stays."""
+
+    kind: Literal["rolled-back"] = "rolled-back"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The source is gone after a cut-over, verified; the certificate says what and when."""
+
+    certificate_sha256: str
+    kind: Literal["left"] = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A result that was to leave got its final verdict: released, returned or rejected."""
+
+    ref: str
+    verdict: Literal["released", "returned", "rejected"]
+    code: str | None
+    citation: str
+    cells: tuple[str, ...]
+    kind: Literal["examined"] = "examined"
+
+
+@dataclass(frozen=True, slots=True)
 class Stuck:
     """A person is needed."""
 
@@ -180,7 +246,23 @@ class Retried:
     kind: Literal["retried"] = "retried"
 
 
-Done: TypeAlias = Prepared | Filled | Removed | Admitted | Opened | Froze | ShutDown | Erased
+Done: TypeAlias = (
+    Prepared | Filled | Removed | Admitted | Opened | Froze | ShutDown | Erased | Copied | CutOver | RolledBack | Left
+)
 Event: TypeAlias = (
-    Wished | Stood | Ended | Delivered | Objected | Judged | Assigned | Done | Unlocking | Kept | Stuck | Retried
+    Wished
+    | Stood
+    | Ended
+    | Delivered
+    | Objected
+    | Judged
+    | Assigned
+    | Done
+    | Unlocking
+    | Kept
+    | Stuck
+    | Retried
+    | Planned
+    | CalledOff
+    | Examined
 )

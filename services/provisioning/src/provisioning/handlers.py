@@ -16,13 +16,19 @@ from contracts.identity import workspace_id
 from provisioning import commands as ask
 from provisioning import registry, storage
 from provisioning.commands import Command
-from provisioning.progress import DELETION, Progress
+from provisioning.domain import PersonNeeded, project_of
+from provisioning.events import Examined, Step
+from provisioning.progress import ALARM, DELETION, Progress
 from provisioning.project import Grant, Permit, Person
 from provisioning.registry import day_begins, local_day
+from provisioning.storage import Workspace
 from safeguards.hosting import Environment, Evidence
 
 EVIDENCE = "evidence"
 """The timer of the day on which some evidence of an environment begins or is over; its subject is the environment."""
+
+RECLASSIFIED = ""
+"""In place of an environment: a dataset has another class than it was known to have."""
 
 FACTS: tuple[type[Fact], ...] = (
     compliance.PermitIssued,
@@ -33,6 +39,7 @@ FACTS: tuple[type[Fact], ...] = (
     compliance.PermitRevoked,
     compliance.PermitExpired,
     compliance.PermitClosed,
+    compliance.OutputAssessed,
     holders.DatasetDescribed,
     holders.DataDelivered,
     persons.OptoutRecorded,
@@ -56,18 +63,28 @@ class Handlers:
         """A batch in order: first what everybody refers to, then what concerns single workspaces."""
         told: list[tuple[str, Message, list[Command]]] = []
         changed: dict[str, Message] = {}
+        waiting: dict[str, str] = {}
+        reclassified: Message | None = None
         for message in messages:
-            environment = await self._note(transaction, message)
-            if environment is not None:
-                changed[environment] = message
+            noted = await self._note(transaction, message)
+            if noted is RECLASSIFIED:
+                reclassified = message
+            elif noted is not None:
+                changed[noted] = message
             elif request := _request_of(message):
                 told.append((request, message, _commands_of(message.fact)))
         concerned = {workspace_id(request): request for request, _, _ in told}
         affected: dict[str, Message] = {}
+        if reclassified is not None:
+            live = await storage.live_workspaces(transaction.connection)
+            concerned |= live
+            affected |= dict.fromkeys(live, reclassified)
         for environment_id, message in changed.items():
             on_it = await storage.workspaces_on(transaction.connection, environment_id)
             concerned |= on_it
             affected |= dict.fromkeys(on_it, message)
+            waiting = await storage.waiting_for_persons(transaction.connection)
+            concerned |= waiting
             await self._await_change(transaction, environment_id)
         if not concerned:
             return
@@ -78,27 +95,46 @@ class Handlers:
                 message, workspace.environment_id
             ):
                 continue
-            workspaces[workspace.workspace_id] = await self._progress.apply(
-                transaction, workspace, wanted, message.envelope
-            )
+            workspace = await self._progress.apply(transaction, workspace, wanted, message.envelope)
+            if isinstance(message.fact, compliance.PermitAmended):
+                workspace = await self._judge(transaction, workspace, message)
+            workspaces[workspace.workspace_id] = workspace
         for affected_id, message in affected.items():
-            await self._progress.judge(transaction, workspaces[affected_id], message.envelope)
+            workspaces[affected_id] = await self._judge(transaction, workspaces[affected_id], message)
+        for waiting_id in waiting:
+            await self._plan_again(transaction, workspaces[waiting_id])
+
+    async def _judge(self, transaction: Transaction, workspace: Workspace, message: Message | None = None) -> Workspace:
+        """Ask the gate again about a workspace about which it was asked before."""
+        project = project_of(workspace.state)
+        if project is None or project.clearance is None:
+            return workspace
+        return await self._progress.judge(transaction, workspace, message.envelope if message else None)
+
+    async def _plan_again(self, transaction: Transaction, workspace: Workspace) -> None:
+        """A workspace for whose move no environment was cleared may find one now that evidence has changed."""
+        if isinstance(workspace.state, PersonNeeded) and workspace.state.step is Step.PLAN:
+            await self._progress.apply(transaction, workspace, [ask.Retry()])
 
     async def on_timer(self, transaction: Transaction, timer: Timer) -> None:
-        """A closed workspace has been kept long enough, or evidence begins or ends today."""
-        if timer.kind == DELETION:
+        """A closed workspace has been kept long enough, or far too long, or evidence begins or ends today."""
+        if timer.kind in (DELETION, ALARM):
             workspace = await storage.lock_workspace(transaction.connection, timer.subject)
             if workspace is not None:
-                await self._progress.apply(transaction, workspace, [ask.DeletionDue()])
+                due = ask.DeletionDue() if timer.kind == DELETION else ask.RaiseAlarm()
+                await self._progress.apply(transaction, workspace, [due])
             return
         on_it = await storage.workspaces_on(transaction.connection, timer.subject)
-        workspaces = await storage.lock_workspaces(transaction.connection, on_it)
-        for workspace in workspaces.values():
-            await self._progress.judge(transaction, workspace)
+        waiting = await storage.waiting_for_persons(transaction.connection)
+        workspaces = await storage.lock_workspaces(transaction.connection, on_it | waiting)
+        for affected_id in on_it:
+            workspaces[affected_id] = await self._judge(transaction, workspaces[affected_id])
+        for waiting_id in waiting:
+            await self._plan_again(transaction, workspaces[waiting_id])
         await self._await_change(transaction, timer.subject)
 
     async def _note(self, transaction: Transaction, message: Message) -> str | None:
-        """Keep reference data; the environment whose evidence may have changed."""
+        """Keep reference data; the environment whose evidence may have changed, or that a dataset has another class."""
         connection, at = transaction.connection, message.envelope.time
         match message.fact:
             case hosts.EnvironmentRegistered() as fact:
@@ -114,7 +150,8 @@ class Handlers:
                 await registry.disqualify(connection, name, lost, at)
                 return name
             case holders.DatasetDescribed() as fact:
-                await registry.describe_dataset(connection, fact.dataset_id, fact.dataset_class, at)
+                if await registry.describe_dataset(connection, fact.dataset_id, fact.dataset_class, at):
+                    return RECLASSIFIED
             case persons.OptoutRecorded(ref=ref, list_version=version):
                 await registry.note_opt_out(connection, ref, True, version)
             case persons.OptoutReversed(ref=ref, list_version=version):
@@ -178,6 +215,8 @@ def _commands_of(fact: Fact) -> list[Command]:
             return [ask.End("PERMIT_EXPIRED")]
         case compliance.PermitClosed():
             return [ask.End("PERMIT_CLOSED", delete=True)]
+        case compliance.OutputAssessed(verdict="released" | "returned" | "rejected" as verdict):
+            return [ask.Examine(Examined(fact.ref, verdict, fact.code, fact.citation, fact.cells))]
         case holders.DataDelivered(dataset_ids=ids):
             return [ask.Deliver(ids or ())]
         case persons.ObjectionReceived(ref=ref):
@@ -204,6 +243,7 @@ def _permit(fact: compliance.PermitIssued) -> Permit:
         includes_opted_out=fact.includes_opted_out,
         full_birth_date=fact.full_birth_date,
         crosses_potential_identifiers=fact.crosses_potential_identifiers,
+        covers_environments=fact.covers_environments,
     )
 
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import timedelta
 
 from chassis.transaction import Transaction
 from contracts.envelope import Envelope
 from provisioning import registry, storage
-from provisioning.commands import Command, Judge
-from provisioning.domain import decide, evolve, next_step, project_of
+from provisioning.certificate import Certificate
+from provisioning.commands import CallOff, Command, GiveUp, Judge, Plan
+from provisioning.domain import NOT_CLEARED, decide, evolve, may_move, next_step, project_of
 from provisioning.environments import Deletion
-from provisioning.events import Erased, ShutDown
+from provisioning.events import Erased, Event, Kept, Left, Planned, ShutDown, Step
+from provisioning.gate import look
+from provisioning.moves import downtime
+from provisioning.places import place_of
 from provisioning.project import Clearance, Project
 from provisioning.registry import local_day
-from provisioning.sayings import Certificate, report_of, say_of
+from provisioning.sayings import report_of, say_of
+from provisioning.states import State
 from provisioning.storage import Workspace
-from safeguards.hosting import Environment, Need, criteria
 
 DELETION = "deletion"
 """The timer after which a closed workspace is destroyed; its subject is the workspace."""
+ALARM = "deletion-alarm"
+"""The timer after which a person is called because a closed workspace has not been destroyed."""
+NO_TARGET = "NO_CLEARED_ENVIRONMENT"
 
 
 class Progress:
@@ -28,11 +35,13 @@ class Progress:
 
     served      environments that this service drives itself, and reports for as their host
     keep_days   how long a closed workspace is kept before it is destroyed
+    alarm_days  after how many days more a person is called when it still is not
     """
 
-    def __init__(self, served: Container[str], keep_days: int) -> None:
+    def __init__(self, served: Collection[str], keep_days: int, alarm_days: int = 7) -> None:
         self.served = served
         self._keep_days = keep_days
+        self._alarm_days = alarm_days
 
     async def apply(
         self,
@@ -53,8 +62,11 @@ class Progress:
                 environment_id = project.environment_id if project else None
                 if isinstance(event, Erased) and certificate is None and project is not None:
                     # The host's own word, for an environment that we do not drive.
-                    certificate = Certificate(workspace, project, Deletion(0, True), transaction.now)
-                for fact in say_of(event, before, state, workspace.workspace_id, workspace.request_id, certificate):
+                    certificate = Certificate.of_workspace(workspace, project, Deletion(0, True), transaction.now)
+                lost = await self._downtime(transaction, workspace, event)
+                for fact in say_of(
+                    event, before, state, workspace.workspace_id, workspace.request_id, certificate, lost
+                ):
                     transaction.say(fact, subject=workspace.workspace_id, key=workspace.request_id, cause=why)
                 report = report_of(event)
                 if report is not None and environment_id is not None and environment_id in self.served:
@@ -65,9 +77,7 @@ class Progress:
                         cause=why,
                         source=f"/hosts/{environment_id}",
                     )
-                if isinstance(event, ShutDown):
-                    due = transaction.now + timedelta(days=self._keep_days)
-                    await transaction.set_timer(workspace.workspace_id, DELETION, due, key=workspace.request_id)
+                await self._note(transaction, workspace, event, state)
         project = project_of(state)
         environment_id = project.environment_id if project else None
         if happened:
@@ -89,6 +99,57 @@ class Progress:
             cause=why,
         )
 
+    async def _note(self, transaction: Transaction, workspace: Workspace, event: Event, state: State) -> None:
+        """What an event means for timers, and for the ids under which environments know the workspace."""
+        name, key, project = workspace.workspace_id, workspace.request_id, project_of(state)
+        match event:
+            case ShutDown():
+                due = transaction.now + timedelta(days=self._keep_days)
+                await transaction.set_timer(name, DELETION, due, key=key)
+            case Kept():
+                # Only now: when the clock has leapt over both days, the destruction has its time all the same.
+                alarm = transaction.now + timedelta(days=self._alarm_days)
+                await transaction.set_timer(name, ALARM, alarm, key=key)
+            case Erased():
+                await transaction.cancel_timer(name, DELETION)
+                await transaction.cancel_timer(name, ALARM)
+            case Planned() if project is not None and project.move is not None:
+                place = place_of(name, project.move.number)
+                await storage.keep_place(transaction.connection, place, name, project.move.target)
+            case _:
+                pass
+
+    async def _downtime(self, transaction: Transaction, workspace: Workspace, event: Event) -> float | None:
+        if not isinstance(event, Left):
+            return None
+        return downtime(await storage.history(transaction.connection, workspace.workspace_id))
+
+    async def plan(self, transaction: Transaction, workspace: Workspace) -> Workspace:
+        """Have a locked workspace that lost its environment move to the first that is cleared for it.
+
+        Only environments that we drive and that the impact assessment covers count; a person is needed without one.
+        """
+        project = project_of(workspace.state)
+        if project is None:
+            return workspace
+        for environment_id in sorted(self.served):
+            if environment_id == project.environment_id or not project.permit.covers(environment_id):
+                continue
+            clearance = await clear(transaction, project, environment_id)
+            if may_move(workspace.state, clearance) is None:
+                return await self.apply(transaction, workspace, [Plan(clearance, NOT_CLEARED)])
+        return await self.apply(transaction, workspace, [GiveUp(Step.PLAN, NO_TARGET)])
+
+    async def judge_target(self, transaction: Transaction, workspace: Workspace) -> tuple[Workspace, Clearance | None]:
+        """Ask the gate about the target of the move of a locked workspace; a move to one not cleared is called off."""
+        project = project_of(workspace.state)
+        if project is None or project.move is None or project.undoing:
+            return workspace, None
+        clearance = await clear(transaction, project, project.move.target)
+        if not clearance.cleared:
+            workspace = await self.apply(transaction, workspace, [CallOff("TARGET_NOT_CLEARED")])
+        return workspace, clearance
+
     async def judge(self, transaction: Transaction, workspace: Workspace, cause: Envelope | None = None) -> Workspace:
         """Ask the hosting gate about a locked workspace, today."""
         project = project_of(workspace.state)
@@ -99,12 +160,8 @@ class Progress:
 
 
 async def clear(transaction: Transaction, project: Project, environment_id: str) -> Clearance:
-    """What the gate finds for every dataset class of a permit: as granted, and as the catalogue has it now."""
-    day, connection = local_day(transaction.now), transaction.connection
+    """What the gate finds today for every dataset class of a permit: as granted, and as the catalogue has it now."""
+    connection = transaction.connection
     known = await registry.environments(connection, [environment_id])
-    # Of an environment that never presented itself nothing is proven.
-    environment = known.get(environment_id) or Environment(environment_id, "", "", "", False, ())
-    granted = {grant.dataset_class for grant in project.permit.datasets}
     described = await registry.dataset_classes(connection, (grant.dataset_id for grant in project.permit.datasets))
-    need = Need(frozenset(granted | described), project.permit.state_body, project.permit.regime)
-    return Clearance(environment_id, day, criteria(environment, need, day))
+    return look(known.get(environment_id), environment_id, project.permit, described, local_day(transaction.now))

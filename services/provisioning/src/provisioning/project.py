@@ -54,6 +54,16 @@ class Permit:
     includes_opted_out: bool = False
     full_birth_date: bool = False
     crosses_potential_identifiers: bool = False
+    covers_environments: tuple[str, ...] | None = None
+
+    def covers(self, environment_id: str) -> bool:
+        """Whether the impact assessment covers an environment; a dossier without one leaves the choice open."""
+        return self.covers_environments is None or environment_id in self.covers_environments
+
+    @property
+    def classes(self) -> frozenset[str]:
+        """The classes of the datasets, as they were granted."""
+        return frozenset(grant.dataset_class for grant in self.datasets)
 
     @property
     def entrants(self) -> tuple[str, ...]:
@@ -82,16 +92,46 @@ class Extract:
 
 @dataclass(frozen=True, slots=True)
 class Clearance:
-    """What the hosting gate found about an environment on a day, criterion by criterion."""
+    """What the hosting gate found about an environment on a day, criterion by criterion.
+
+    `classes` are the dataset classes it was asked about; None where that was not noted.
+    """
 
     environment_id: str
     on: date
     criteria: tuple[Criterion, ...]
+    classes: frozenset[str] | None = None
 
     @property
     def cleared(self) -> bool:
         """Whether every criterion is met, for every dataset class."""
         return all(criterion.met for criterion in self.criteria)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A move to another environment, not yet cut over: until then it can be called off and the source stays.
+
+    number       which move of this workspace it is, from 1: at its target it has a place of its own
+    copied       the copy is there and its manifests equal the source's
+    called_off   why the copy is to be taken away again; empty while the move goes on
+    """
+
+    number: int
+    target: str
+    code: str
+    copied: bool = False
+    called_off: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """The source after a cut-over, still to be destroyed: where it was and what stood there."""
+
+    environment_id: str
+    place: int
+    tables: tuple[Table, ...]
+    logins: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +144,8 @@ class Project:
     extracts        what stands in the workspace; `logins` who has a login there, until the end of `logins_until`
     unlocked        persons may be in: an opening was begun, and nothing has shut the doors since
     delete          the time to keep the closed workspace is over
+    place           the number of the move that brought it where it is, 0 at first; `moves` have been planned in all
+    move, leaving   the move under way, and the source that a move left behind
     """
 
     permit: Permit
@@ -120,6 +162,10 @@ class Project:
     logins_until: date | None = None
     unlocked: bool = False
     delete: bool = False
+    moves: int = 0
+    place: int = 0
+    move: Move | None = None
+    leaving: Leaving | None = None
 
     @property
     def active(self) -> bool:
@@ -130,6 +176,22 @@ class Project:
     def cleared(self) -> bool:
         """Whether the last look at the environment cleared it."""
         return self.clearance is not None and self.clearance.cleared
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether the gate has not been asked about some class of the permit."""
+        asked = self.clearance.classes if self.clearance else None
+        return asked is not None and not self.permit.classes <= asked
+
+    @property
+    def may_be_open(self) -> bool:
+        """Whether persons may be in: the permit is in force, the environment cleared, and no move under way."""
+        return self.active and self.cleared and self.move is None
+
+    @property
+    def undoing(self) -> bool:
+        """Whether the copy of a move that will not be cut over is to be taken away."""
+        return self.move is not None and (bool(self.move.called_off) or self.standing == "ended")
 
     @property
     def undelivered(self) -> tuple[str, ...]:

@@ -125,8 +125,9 @@ async def next_change(connection: Connection, environment_id: str, after: date) 
     return min((day for day in days if day > after), default=None)
 
 
-async def describe_dataset(connection: Connection, dataset_id: str, dataset_class: str, at: datetime) -> None:
-    """The class of a dataset as its holder last described it."""
+async def describe_dataset(connection: Connection, dataset_id: str, dataset_class: str, at: datetime) -> bool:
+    """The class of a dataset as its holder last described it; True when it is another than was known."""
+    before = await dataset_classes(connection, [dataset_id])
     await connection.execute(
         "INSERT INTO datasets VALUES ($1, $2, $3) ON CONFLICT (dataset_id) DO UPDATE "
         "SET dataset_class = excluded.dataset_class, described_at = excluded.described_at "
@@ -135,6 +136,7 @@ async def describe_dataset(connection: Connection, dataset_id: str, dataset_clas
         dataset_class,
         at,
     )
+    return await dataset_classes(connection, [dataset_id]) != before
 
 
 async def dataset_classes(connection: Connection, dataset_ids: Iterable[str]) -> frozenset[str]:

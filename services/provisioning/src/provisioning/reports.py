@@ -25,6 +25,7 @@ from chassis.transaction import Transaction
 from contracts.facts import Fact
 from contracts.hosts import DeletionCertified, WorkspaceReported
 from provisioning import storage
+from provisioning.domain import project_of
 from provisioning.environments import http_wire as wire
 from provisioning.environments.http_signing import (
     Keys,
@@ -36,6 +37,7 @@ from provisioning.environments.http_signing import (
     signature_of,
     verify,
 )
+from provisioning.places import place_of
 
 PROBLEM: Final = "application/problem+json"
 LARGEST: Final = 16 * 1024
@@ -110,8 +112,12 @@ class Reports:
         return JSONResponse({"outcome": "taken"}, HTTPStatus.ACCEPTED)
 
     async def _note(self, transaction: Transaction, environment_id: str, report: wire.Report, source: str) -> None:
-        workspace = await storage.lock_workspace(transaction.connection, report.workspace_id)
-        if workspace is None or workspace.environment_id != environment_id:
+        # The host knows it under the id of the place to which a move brought it; one that it has left is not its own.
+        name = await storage.workspace_at(transaction.connection, report.workspace_id)
+        workspace = None if name is None else await storage.lock_workspace(transaction.connection, name)
+        project = project_of(workspace.state) if workspace else None
+        here = project and place_of(workspace.workspace_id, project.place) if workspace else None
+        if workspace is None or workspace.environment_id != environment_id or here != report.workspace_id:
             raise _TurnedBack(HTTPStatus.NOT_FOUND, "unknown-workspace")
         # A provisioner's clock is the real one; ours may be a sandbox's.
         age = max(timedelta(), datetime.now(UTC) - report.at)

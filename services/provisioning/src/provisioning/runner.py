@@ -13,18 +13,23 @@ from chassis.crash import crash_point
 from chassis.logs import logger
 from chassis.runtime import Runtime
 from chassis.supervision import backoff_seconds, wait_until
+from chassis.transaction import Transaction
 from provisioning import storage
+from provisioning.certificate import Certificate
 from provisioning.commands import GiveUp, Record, Unlock
 from provisioning.domain import next_step, project_of
 from provisioning.environments import Deletion, Environment, Refused, Superseded, Trouble
-from provisioning.events import Done, Erased, Step
+from provisioning.events import CutOver, Done, Erased, Left, Step
 from provisioning.progress import Progress
-from provisioning.sayings import Certificate
+from provisioning.project import Clearance
 from provisioning.settings import ProvisioningSettings
 from provisioning.storage import Ticket, Workspace
 from provisioning.work import TO_BE_CLEARED, Work
 
 POLL_SECONDS = 0.2
+GATED = (Step.CLEAR, Step.FILL, Step.OPEN, Step.PLAN)
+"""What is done only where the gate has just been asked."""
+LONG = (Step.FILL, Step.COPY)
 
 log = logger()
 
@@ -60,7 +65,7 @@ class Runner:
         if ticket.attempts > self._settings.step_attempts:
             # The worker died in each attempt: whatever kills it must not do so for ever.
             return await self._give_up(ticket, "ATTEMPTS_EXHAUSTED")
-        seconds = self._settings.fill_seconds if ticket.step is Step.FILL else self._settings.step_seconds
+        seconds = self._settings.fill_seconds if ticket.step in LONG else self._settings.step_seconds
         try:
             async with asyncio.timeout(seconds):
                 await self._while_leased(ticket)
@@ -102,40 +107,44 @@ class Runner:
             await storage.put_off(transaction.connection, ticket, 0, None)
 
     async def _do(self, ticket: Ticket) -> None:
-        workspace = await self._begin(ticket)
-        if workspace is None:
+        begun = await self._begin(ticket)
+        if begun is None:
             return
+        workspace, target = begun
         project = project_of(workspace.state)
         assert project is not None, "a step is due only after a permit"
-        environment = self._environments.get(project.environment_id or "")
-        done: Done | Deletion
-        if environment is None:
-            done = Work.without_environment(ticket.step, project)
-        else:
-            async with self._runtime.transaction("work") as transaction:
-                work = await Work.read(
-                    transaction, ticket.step, workspace, project, sandbox=self._settings.clock == "sandbox"
-                )
-            done = await work.do(environment, ticket)
+        async with self._runtime.transaction("work") as transaction:
+            work = await Work.read(
+                transaction, ticket.step, workspace, project, sandbox=self._settings.clock == "sandbox", target=target
+            )
+        done = await work.do(self._environments, ticket)
         crash_point(f"step_{ticket.step.value}_done")
         await self._record(ticket, done)
 
-    async def _begin(self, ticket: Ticket) -> Workspace | None:
-        """The workspace, if there is work for an environment. The gate is asked here, right before what needs it."""
+    async def _begin(self, ticket: Ticket) -> tuple[Workspace, Clearance | None] | None:
+        """The workspace, if there is work for an environment. The gate is asked here, right before what needs it.
+
+        With it what the gate found about the target, where the step is one of a move.
+        """
+        target = None
         async with self._runtime.transaction("begin") as transaction:
             workspace = await storage.lock_workspace(transaction.connection, ticket.workspace_id)
             if workspace is None or not await storage.holds(transaction.connection, ticket):
                 raise Superseded
             project = project_of(workspace.state)
-            if ticket.step in (Step.CLEAR, Step.OPEN):
+            if ticket.step in GATED:
                 if project is None or project.environment_id is None:
                     raise Refused(TO_BE_CLEARED)
                 workspace = await self._progress.judge(transaction, workspace)
-            if next_step(workspace.state) is ticket.step and ticket.step is not Step.CLEAR:
+            if ticket.step in (Step.COPY, Step.SWITCH):
+                workspace, target = await self._progress.judge_target(transaction, workspace)
+            if next_step(workspace.state) is ticket.step and ticket.step is Step.PLAN:
+                workspace = await self._progress.plan(transaction, workspace)
+            elif next_step(workspace.state) is ticket.step and ticket.step is not Step.CLEAR:
                 if ticket.step is Step.OPEN:
                     # Before the doors open: whatever becomes of this worker, what must be shut again is known.
                     workspace = await self._progress.apply(transaction, workspace, [Unlock()])
-                return workspace
+                return workspace, target
             # Something else is due, or nothing.
             await storage.finish(transaction.connection, ticket)
             await self._progress.apply(transaction, workspace, [])
@@ -147,18 +156,31 @@ class Runner:
             if workspace is None or not await storage.finish(transaction.connection, ticket):
                 raise Superseded
             certificate = None
+            if isinstance(done, CutOver):
+                # Asked once more in the transaction that switches: until then the move can be called off.
+                workspace, _ = await self._progress.judge_target(transaction, workspace)
             if isinstance(done, Deletion):
-                project = project_of(workspace.state)
-                assert project is not None, "only a workspace with a permit is destroyed"
-                certificate = Certificate(workspace, project, done, transaction.now)
-                # The key goes in the same transaction as the word that it is gone.
-                await storage.destroy_key(transaction.connection, ticket.workspace_id)
-                await storage.keep_certificate(
-                    transaction.connection, ticket.workspace_id, certificate.text, certificate.sha256
-                )
-                done = Erased(certificate.sha256)
+                done, certificate = await self._certify(transaction, workspace, done)
             await self._progress.apply(transaction, workspace, [Record(done)], certificate=certificate)
         log.info("step_done", workspace_id=ticket.workspace_id, step=ticket.step.value, attempts=ticket.attempts)
+
+    async def _certify(
+        self, transaction: Transaction, workspace: Workspace, done: Deletion
+    ) -> tuple[Erased | Left, Certificate]:
+        project = project_of(workspace.state)
+        assert project is not None, "only a workspace with a permit is destroyed"
+        connection, name = transaction.connection, workspace.workspace_id
+        if project.leaving is not None:
+            certificate = Certificate.of_move(workspace, project, project.leaving, done, transaction.now)
+            await storage.keep_certificate(
+                connection, name, certificate.text, certificate.sha256, project.leaving.place
+            )
+            return Left(certificate.sha256), certificate
+        certificate = Certificate.of_workspace(workspace, project, done, transaction.now)
+        # The key goes in the same transaction as the word that it is gone.
+        await storage.destroy_key(connection, name)
+        await storage.keep_certificate(connection, name, certificate.text, certificate.sha256)
+        return Erased(certificate.sha256), certificate
 
     async def _fail(self, ticket: Ticket, code: str) -> None:
         if ticket.attempts >= self._settings.step_attempts:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from datetime import datetime
-from uuid import NAMESPACE_URL, uuid5
-
 from contracts import provisioning as facts
-from contracts.envelope import write_time
 from contracts.facts import Fact
 from contracts.hosts import DeletionCertified, WorkspaceReported
 from contracts.vocabulary import Finding
 from provisioning import events as e
+from provisioning.certificate import Certificate
 from provisioning.domain import Open, State, project_of
-from provisioning.environments import Deletion
-from provisioning.project import Project
-from provisioning.storage import Workspace
+from provisioning.project import Clearance, Project
 
 WHOLE = "all"
 
@@ -28,6 +21,7 @@ def say_of(
     workspace_id: str,
     request_id: str,
     certificate: Certificate | None = None,
+    downtime: float | None = None,
 ) -> list[Fact]:
     """The facts about one event that took a workspace from one state to another."""
     project = project_of(after)
@@ -42,10 +36,7 @@ def say_of(
             permit = project.permit
             return [facts.WorkspaceRequested(**ids, **place, permit_id=permit.permit_id, permit_version=permit.version)]
         case e.Judged(clearance):
-            criteria = tuple(facts.Criterion(code=c.code, citation=c.citation, met=c.met) for c in clearance.criteria)
-            findings = tuple(Finding(code=c.code, citation=c.citation) for c in clearance.criteria if not c.met)
-            said = facts.EnvironmentCleared if clearance.cleared else facts.EnvironmentRejected
-            return [said(**ids, **place, findings=findings, criteria=criteria)]
+            return [_judged(ids, clearance)]
         case e.Filled():
             filtered = facts.OptoutFilterApplied(
                 **ids, list_version=event.opt_out_list_version, excluded=event.excluded
@@ -66,10 +57,55 @@ def say_of(
             return [facts.WorkspaceClosed(**ids, **place, code=code)]
         case e.Erased() if certificate is not None:
             return [facts.WorkspaceDestroyed(**ids, certificate=certificate.fact)]
+        case e.Planned() | e.CutOver() | e.RolledBack() | e.Left():
+            return _say_of_move(event, before, ids, certificate, downtime)
+        case e.Examined():
+            return [_examined(ids, event)]
         case e.Stuck(step, code):
             return [facts.WorkspacePersonNeeded(**ids, step=step.value, code=code)]
         case _:
             return []
+
+
+def _judged(ids: dict[str, str], clearance: Clearance) -> Fact:
+    criteria = tuple(facts.Criterion(code=c.code, citation=c.citation, met=c.met) for c in clearance.criteria)
+    findings = tuple(Finding(code=c.code, citation=c.citation) for c in clearance.criteria if not c.met)
+    said = facts.EnvironmentCleared if clearance.cleared else facts.EnvironmentRejected
+    return said(**ids, environment_id=clearance.environment_id, findings=findings, criteria=criteria)
+
+
+def _say_of_move(
+    event: e.Planned | e.CutOver | e.RolledBack | e.Left,
+    before: State,
+    ids: dict[str, str],
+    certificate: Certificate | None,
+    downtime: float | None,
+) -> list[Fact]:
+    project = project_of(before)
+    if project is None:
+        return []
+    here, move = project.environment_id or "", project.move
+    match event:
+        case e.Planned(clearance, code):
+            places = {"source_environment_id": here, "target_environment_id": clearance.environment_id}
+            return [_judged(ids, clearance), facts.RehostingPlanned(**ids, **places, code=code)]
+        case e.Left() if project.leaving is not None and certificate is not None:
+            places = {"source_environment_id": project.leaving.environment_id, "target_environment_id": here}
+            seconds = None if downtime is None else max(0, round(downtime))
+            return [facts.RehostingCompleted(**ids, **places, certificate=certificate.fact, downtime_seconds=seconds)]
+        case e.CutOver() if move is not None:
+            places = {"source_environment_id": here, "target_environment_id": move.target}
+            return [facts.RehostingCutOver(**ids, **places, tables=_made(project))]
+        case e.RolledBack() if move is not None:
+            places = {"source_environment_id": here, "target_environment_id": move.target}
+            return [facts.RehostingRolledBack(**ids, **places, code=move.called_off or project.why)]
+        case _:
+            return []
+
+
+def _examined(ids: dict[str, str], event: e.Examined) -> Fact:
+    said = {"released": facts.OutputReleased, "returned": facts.OutputReturned, "rejected": facts.OutputRejected}
+    return said[event.verdict](**ids, ref=event.ref, code=event.code, citation=event.citation, cells=event.cells)
 
 
 def report_of(event: e.Event) -> Fact | None:
@@ -88,45 +124,10 @@ def report_of(event: e.Event) -> Fact | None:
 
 
 def _provisioned(ids: dict[str, str], place: dict[str, str], project: Project, list_version: int) -> Fact:
-    tables = tuple(
+    return facts.WorkspaceProvisioned(**ids, **place, tables=_made(project), opt_out_list_version=list_version)
+
+
+def _made(project: Project) -> tuple[facts.TableMade, ...]:
+    return tuple(
         facts.TableMade(dataset_id=t.dataset_id, table=t.table, rows=t.rows, sha256=t.sha256) for t in project.tables
     )
-    return facts.WorkspaceProvisioned(**ids, **place, tables=tables, opt_out_list_version=list_version)
-
-
-class Certificate:
-    """The certificate of a destruction: `text` is what is kept, `sha256` its digest, `fact` what the trail is told."""
-
-    def __init__(self, workspace: Workspace, project: Project, done: Deletion, now: datetime) -> None:
-        tables, logins = project.tables, project.logins
-        self.fact = facts.DeletionCertificate(
-            environment_id=project.environment_id or NOWHERE,
-            destroyed_at=now,
-            tables=tuple(facts.TableDestroyed(dataset_id=t.dataset_id, table=t.table, rows=t.rows) for t in tables),
-            logins_removed=logins,
-            objects_left=done.objects_left,
-            covers_backups=done.covers_backups,
-        )
-        whole = {
-            "certificate_id": str(uuid5(NAMESPACE_URL, f"urn:guichet:certificate:{workspace.workspace_id}")),
-            "workspace_id": workspace.workspace_id,
-            "request_id": workspace.request_id,
-            "permit_id": project.permit.permit_id,
-            "permit_version": project.permit.version,
-            "environment_id": self.fact.environment_id,
-            "destroyed_at": write_time(now),
-            "tables": [
-                {"dataset_id": t.dataset_id, "table": t.table, "rows": t.rows, "sha256": t.sha256} for t in tables
-            ],
-            "logins_removed": list(logins),
-            "pseudonym_key_destroyed": True,
-            "objects_left": done.objects_left,
-            "covers_backups": done.covers_backups,
-            "citation": "EHDS:68(12)",
-        }
-        self.text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        self.sha256 = hashlib.sha256(self.text.encode()).hexdigest()
-
-
-NOWHERE = "none"
-"""The environment of a workspace that never had one."""

@@ -13,7 +13,7 @@ from asyncpg.pgproto.pgproto import UUID
 from pydantic import TypeAdapter
 
 from contracts.envelope import Envelope, read_time, write_time
-from provisioning.domain import PersonNeeded, State, Unheard, evolve
+from provisioning.domain import Frozen, PersonNeeded, Ready, State, Unheard, evolve
 from provisioning.events import Event, Step
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
@@ -48,6 +48,8 @@ def name_of(state: State) -> str:
             return "unheard"
         case PersonNeeded():
             return "person-needed"
+        case Frozen(project) | Ready(project) if project.move is not None:
+            return "migrating"
         case _:
             return type(state).__name__.lower()
 
@@ -164,6 +166,30 @@ async def workspaces_with_permit(connection: Connection, state: str | None = Non
     return [str(row["workspace_id"]) for row in rows]
 
 
+async def stuck_since(connection: Connection, workspace_ids: Iterable[str]) -> dict[str, datetime]:
+    """Since when these workspaces have needed a person, as far as they ever did."""
+    rows = await connection.fetch(
+        "SELECT workspace_id, max(happened_at) AS since FROM events "
+        "WHERE workspace_id = ANY($1::uuid[]) AND event ->> 'kind' = 'stuck' GROUP BY workspace_id",
+        [UUID(i) for i in workspace_ids],
+    )
+    return {str(row["workspace_id"]): row["since"] for row in rows}
+
+
+async def deletions_due(connection: Connection, workspace_ids: Iterable[str]) -> dict[str, datetime]:
+    """When closed workspaces are to be destroyed, as far as that is still to come."""
+    rows = await connection.fetch(
+        "SELECT subject, due_at FROM chassis.timers WHERE kind = 'deletion' AND subject = ANY($1)", list(workspace_ids)
+    )
+    return {row["subject"]: row["due_at"] for row in rows}
+
+
+async def workspaces_that_moved(connection: Connection) -> list[str]:
+    """The ids of the workspaces for which a move was ever planned."""
+    rows = await connection.fetch("SELECT DISTINCT workspace_id FROM places")
+    return [str(row["workspace_id"]) for row in rows]
+
+
 async def find_workspace(connection: Connection, text: str) -> str | None:
     """The workspace with this id, this request id, or the only one whose id or request id begins so."""
     rows = await connection.fetch(
@@ -172,6 +198,37 @@ async def find_workspace(connection: Connection, text: str) -> str | None:
         text.lower(),
     )
     return str(rows[0]["workspace_id"]) if len(rows) == 1 else None
+
+
+async def waiting_for_persons(connection: Connection) -> dict[str, str]:
+    """{workspace id: request id} of the workspaces that need a person."""
+    rows = await connection.fetch("SELECT workspace_id, request_id FROM workspaces WHERE state = 'person-needed'")
+    return {str(row["workspace_id"]): str(row["request_id"]) for row in rows}
+
+
+async def live_workspaces(connection: Connection) -> dict[str, str]:
+    """{workspace id: request id} of the workspaces that are not over."""
+    rows = await connection.fetch(
+        "SELECT workspace_id, request_id FROM workspaces WHERE state NOT IN ('unheard', 'closed', 'destroyed')"
+    )
+    return {str(row["workspace_id"]): str(row["request_id"]) for row in rows}
+
+
+async def keep_place(connection: Connection, place: str, workspace_id: str, environment_id: str) -> None:
+    """Remember under which id an environment knows a workspace that moves there."""
+    await connection.execute(
+        "INSERT INTO places VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", UUID(place), UUID(workspace_id), environment_id
+    )
+
+
+async def workspace_at(connection: Connection, place: str) -> str | None:
+    """The workspace that an environment knows under this id; one that never moved has its own."""
+    found = await connection.fetchval(
+        "SELECT workspace_id FROM places WHERE place = $1 UNION ALL "
+        "SELECT workspace_id FROM workspaces WHERE workspace_id = $1",
+        UUID(place),
+    )
+    return None if found is None else str(found)
 
 
 async def workspaces_on(connection: Connection, environment_id: str) -> dict[str, str]:
@@ -297,19 +354,34 @@ async def destroy_key(connection: Connection, workspace_id: str) -> None:
     await connection.execute("DELETE FROM pseudonym_keys WHERE workspace_id = $1", UUID(workspace_id))
 
 
-async def keep_certificate(connection: Connection, workspace_id: str, certificate: str, sha256: str) -> None:
-    """Keep a certificate; the first one stays."""
+async def keep_certificate(
+    connection: Connection, workspace_id: str, certificate: str, sha256: str, place: int | None = None
+) -> None:
+    """Keep the certificate of a workspace, or of the `place` that it left; the first one stays."""
     await connection.execute(
-        "INSERT INTO certificates VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", UUID(workspace_id), certificate, sha256
+        "INSERT INTO certificates (workspace_id, certificate, sha256, place) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT DO NOTHING",
+        UUID(workspace_id),
+        certificate,
+        sha256,
+        -1 if place is None else place,
     )
 
 
 async def certificate(connection: Connection, workspace_id: str) -> str | None:
     """The certificate of a destroyed workspace."""
     found: str | None = await connection.fetchval(
-        "SELECT certificate FROM certificates WHERE workspace_id = $1", UUID(workspace_id)
+        "SELECT certificate FROM certificates WHERE workspace_id = $1 AND place = -1", UUID(workspace_id)
     )
     return found
+
+
+async def certificates_of_moves(connection: Connection, workspace_id: str) -> list[str]:
+    """The certificates of the places that a workspace left, in order."""
+    rows = await connection.fetch(
+        "SELECT certificate FROM certificates WHERE workspace_id = $1 AND place >= 0 ORDER BY place", UUID(workspace_id)
+    )
+    return [row["certificate"] for row in rows]
 
 
 async def note_password(connection: Connection, workspace_id: str, ref: str, now: datetime) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from chassis.database import Connection
 from contracts.envelope import write_time
 from provisioning import registry, storage
 from provisioning.domain import PersonNeeded, project_of, settled
+from provisioning.events import Examined
+from provisioning.moves import passages
+from provisioning.project import Clearance
 from provisioning.storage import Workspace, name_of
 from safeguards.hosting import Environment
 
@@ -18,7 +21,18 @@ async def show_all(connection: Connection, state: str | None = None) -> list[dic
     """A line for each workspace, those that changed last at the end; `state` narrows it to one state."""
     ids = await storage.workspaces_with_permit(connection, state)
     found = await storage.read_workspaces(connection, ids)
-    return [summary(found[workspace_id]) for workspace_id in ids]
+    since = await storage.stuck_since(connection, ids)
+    due = await storage.deletions_due(connection, ids)
+    return [_line(found[workspace_id], since.get(workspace_id), due.get(workspace_id)) for workspace_id in ids]
+
+
+def _line(workspace: Workspace, stuck_since: datetime | None, deletion_due: datetime | None) -> dict[str, Any]:
+    line = summary(workspace)
+    if isinstance(workspace.state, PersonNeeded) and stuck_since is not None:
+        line["since"] = write_time(stuck_since)
+    if deletion_due is not None:
+        line["deletion_due"] = write_time(deletion_due)
+    return line
 
 
 def summary(workspace: Workspace) -> dict[str, Any]:
@@ -40,7 +54,39 @@ def summary(workspace: Workspace) -> dict[str, Any]:
             "datasets": [grant.dataset_id for grant in project.permit.datasets],
             "waits_for": list(project.undelivered),
         }
+        if project.move is not None:
+            line["moves_to"] = project.move.target
     return line
+
+
+def move_line(workspace: Workspace, target: str, clearance: Clearance, obstacle: str | None) -> dict[str, Any]:
+    """One workspace in the plan of a move: what would go where, and why it cannot."""
+    project = project_of(workspace.state)
+    tables = project.tables if project else ()
+    return summary(workspace) | {
+        "moves_to": target,
+        "tables": len(tables),
+        "rows": sum(table.rows for table in tables),
+        "obstacle": obstacle,
+        "criteria": [{"code": c.code, "citation": c.citation, "met": c.met} for c in clearance.criteria],
+    }
+
+
+async def show_moves(connection: Connection) -> list[dict[str, Any]]:
+    """Every move of every workspace, oldest first, with its instants and the downtime it cost."""
+    lines = []
+    for workspace_id in await storage.workspaces_that_moved(connection):
+        for move in passages(await storage.history(connection, workspace_id)):
+            lines.append(
+                {"workspace_id": workspace_id, "target": move.target, "code": move.code}
+                | {
+                    name: at and write_time(at)
+                    for name in ("planned_at", "frozen_at", "cut_over_at", "opened_at", "left_at", "rolled_back_at")
+                    for at in [getattr(move, name)]
+                }
+                | {"called_off": move.called_off, "downtime_seconds": move.downtime_seconds}
+            )
+    return sorted(lines, key=lambda line: str(line["planned_at"]))
 
 
 async def show(connection: Connection, workspace_id: str) -> dict[str, Any] | None:
@@ -53,10 +99,11 @@ async def show(connection: Connection, workspace_id: str) -> dict[str, Any] | No
     certificate = await storage.certificate(connection, workspace_id)
     inner = settled(workspace.state)
     clearance = project.clearance
-    happened = [
-        {"at": write_time(at), "what": event.kind} for at, event in await storage.history(connection, workspace_id)
-    ]
-    return summary(workspace) | {
+    history = await storage.history(connection, workspace_id)
+    happened = [{"at": write_time(at), "what": event.kind} for at, event in history]
+    since = await storage.stuck_since(connection, [workspace_id])
+    due = await storage.deletions_due(connection, [workspace_id])
+    return _line(workspace, since.get(workspace_id), due.get(workspace_id)) | {
         "permit_id": project.permit.permit_id,
         "permit_version": project.permit.version,
         "below": name_of(inner) if inner else None,
@@ -72,6 +119,14 @@ async def show(connection: Connection, workspace_id: str) -> dict[str, Any] | No
         "opt_out_list_versions": sorted({e.opt_out_list_version for e in project.extracts}),
         "step_due": step and {name: step[name] for name in ("step", "attempts", "code", "running")},
         "certificate": json.loads(certificate) if certificate else None,
+        "certificates_of_moves": [
+            json.loads(text) for text in await storage.certificates_of_moves(connection, workspace_id)
+        ],
+        "outputs": [
+            {"ref": each.ref, "verdict": each.verdict, "code": each.code, "citation": each.citation}
+            for _, each in history
+            if isinstance(each, Examined)
+        ],
         "history": happened,
     }
 

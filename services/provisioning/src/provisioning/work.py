@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
 
+from chassis.crash import crash_point
 from chassis.transaction import Transaction
 from provisioning import registry, storage
 from provisioning.domain import Open, freeze_code, settled
-from provisioning.environments import Cohort, Deletion, Environment, Order, Refused
-from provisioning.events import Admitted, Done, Filled, Froze, Opened, Prepared, Removed, ShutDown, Step
-from provisioning.project import Extract, Project
+from provisioning.environments import Cohort, Deletion, Environment, Order, Refused, Superseded, Trouble
+from provisioning.events import (
+    Admitted,
+    Copied,
+    CutOver,
+    Done,
+    Filled,
+    Froze,
+    Opened,
+    Prepared,
+    Removed,
+    RolledBack,
+    ShutDown,
+    Step,
+)
+from provisioning.places import place_of
+from provisioning.project import Clearance, Extract, Move, Project
 from provisioning.registry import day_is_over
 from provisioning.storage import Ticket, Workspace
 
@@ -20,6 +36,7 @@ TO_BE_CLEARED = "ENVIRONMENT_TO_BE_CLEARED"
 NO_ADAPTER = "NO_ADAPTER_FOR_ENVIRONMENT"
 NOBODY = "NO_PERSON_MAY_ENTER"
 KEY_BYTES = 32
+MOVES = (Step.COPY, Step.SWITCH, Step.UNDO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +45,7 @@ class Work:
 
     logins_until   the end of the permit's last day, by the clock of the database server
     opted_out      who has opted out, at `list_version` of the list
+    target         what the gate has just found about the target of a move
     """
 
     workspace: Workspace
@@ -36,10 +54,18 @@ class Work:
     opted_out: frozenset[str]
     list_version: int
     key: bytes
+    target: Clearance | None = None
 
     @classmethod
     async def read(
-        cls, transaction: Transaction, step: Step, workspace: Workspace, project: Project, *, sandbox: bool
+        cls,
+        transaction: Transaction,
+        step: Step,
+        workspace: Workspace,
+        project: Project,
+        *,
+        sandbox: bool,
+        target: Clearance | None = None,
     ) -> Work:
         """What a step needs to know, as it stands in this transaction; the key is made when first needed."""
         opted_out, list_version = await registry.opted_out(transaction.connection)
@@ -54,6 +80,7 @@ class Work:
             frozenset() if project.permit.includes_opted_out else opted_out,
             list_version,
             key,
+            target,
         )
 
     @staticmethod
@@ -68,10 +95,24 @@ class Work:
             case _:
                 raise Refused(NO_ADAPTER)
 
-    async def do(self, environment: Environment, ticket: Ticket) -> Done | Deletion:
-        """Has the environment do a step and gives what it brought about. Raises what an `Environment` raises."""
-        order = Order(ticket.workspace_id, ticket.fence, self.workspace.length)
+    async def do(self, environments: Mapping[str, Environment], ticket: Ticket) -> Done | Deletion:
+        """Has an environment do a step and gives what it brought about. Raises what an `Environment` raises."""
+        project, move, leaving = self.project, self.project.move, self.project.leaving
+        if ticket.step in MOVES and move is not None:
+            return await self._move(environments, ticket, move)
+        if ticket.step is Step.LEAVE and leaving is not None:
+            return await _driven(environments, leaving.environment_id).destroy(self._order(ticket, leaving.place))
+        environment = environments.get(project.environment_id or "")
+        if environment is None:
+            return self.without_environment(ticket.step, project)
+        return await self._do_here(environment, ticket)
+
+    def _order(self, ticket: Ticket, place: int) -> Order:
+        return Order(place_of(ticket.workspace_id, place), ticket.fence, self.workspace.length)
+
+    async def _do_here(self, environment: Environment, ticket: Ticket) -> Done | Deletion:
         project, permit = self.project, self.project.permit
+        order = self._order(ticket, project.place)
         match ticket.step:
             case Step.PREPARE:
                 await environment.prepare(order)
@@ -100,10 +141,45 @@ class Work:
                 return ShutDown(project.why)
             case Step.DESTROY:
                 return await environment.destroy(order)
-            case Step.CLEAR:
-                raise AssertionError("the gate is not asked of an environment")
+            case Step.CLEAR | Step.PLAN:
+                raise AssertionError("what is decided is not asked of an environment")
+            case Step.COPY | Step.SWITCH | Step.UNDO | Step.LEAVE:
+                raise AssertionError("a move needs a plan")
             case _:
                 assert_never(ticket.step)
+
+    async def _move(self, environments: Mapping[str, Environment], ticket: Ticket, move: Move) -> Done | Deletion:
+        project = self.project
+        target, there = _driven(environments, move.target), self._order(ticket, move.number)
+        match ticket.step:
+            case Step.COPY:
+                source = _driven(environments, project.environment_id or "")
+                await self._copy(source, target, there)
+                return Copied()
+            case Step.SWITCH:
+                if self.target is None:
+                    raise Superseded
+                entrants = project.permit.entrants
+                # Logins at the target, all still shut: whoever was in the source is kept out of it since the freeze.
+                await target.admit(there, entrants, self.logins_until, False)
+                return CutOver(self.target, entrants, project.permit.expires_on)
+            case _:
+                await target.destroy(there)
+                return RolledBack()
+
+    async def _copy(self, source: Environment, target: Environment, there: Order) -> None:
+        """Every table with equal rows; one that a worker who died had copied already is not copied again."""
+        here = place_of(self.workspace.workspace_id, self.project.place)
+        await target.prepare(there)
+        copied = {table.table: table for table in await target.manifests(there.workspace_id)}
+        for table in self.project.tables:
+            if copied.get(table.table) == table:
+                continue
+            async with source.read(here, table.table) as rows:
+                copy = await target.load(there, table.dataset_id, table.table, rows)
+            if copy != table:
+                raise Trouble("MANIFESTS_DIFFER")
+            crash_point("table_copied")
 
     async def _fill(self, environment: Environment, order: Order) -> Filled:
         project = self.project
@@ -113,6 +189,13 @@ class Work:
         extraction = await environment.fill(order, project.permit, project.to_fill, cohort)
         extracts = tuple(Extract(grant, tables, self.list_version) for grant, tables in extraction.tables.items())
         return Filled(extracts, project.to_drop, self.list_version, extraction.excluded, project.objections)
+
+
+def _driven(environments: Mapping[str, Environment], environment_id: str) -> Environment:
+    environment = environments.get(environment_id)
+    if environment is None:
+        raise Refused(NO_ADAPTER)
+    return environment
 
 
 def logins_end(project: Project, now: datetime, *, sandbox: bool) -> datetime:

@@ -62,10 +62,14 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What was verified after a destruction: objects of the workspace that were still found (none, or it failed)."""
+    """What was verified after a destruction: objects of the workspace that were still found (none, or it failed).
+
+    `backups` names the backup sets that hold the data on, when backups are not covered.
+    """
 
     objects_left: int
     covers_backups: bool
+    backups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,13 +43,17 @@ class PostgresEnvironment:
     """Workspaces in the database at `workspaces_url`, filled from the holder's at `holder_url`.
 
     The user of `workspaces_url` owns the database and may create roles; it need not be a superuser. `backed_up` says
-    whether someone makes backups of that database that outlive a workspace: certificates tell it.
+    whether someone makes backups of that database that outlive a workspace, `backups` how these are called:
+    certificates tell it.
     """
 
-    def __init__(self, holder_url: str, workspaces_url: str, *, backed_up: bool = False) -> None:
+    def __init__(
+        self, holder_url: str, workspaces_url: str, *, backed_up: bool = False, backups: Sequence[str] = ()
+    ) -> None:
         self._holder_url = holder_url
         self._workspaces_url = workspaces_url
-        self._backed_up = backed_up
+        self._backed_up = backed_up or bool(backups)
+        self._backups = tuple(backups)
         self._set_up = False
 
     async def prepare(self, order: Order) -> None:
@@ -157,7 +161,7 @@ class PostgresEnvironment:
             left = await roles.objects_left(connection, order.workspace_id)
         if left:
             raise Trouble("OBJECTS_LEFT")
-        return Deletion(objects_left=left, covers_backups=not self._backed_up)
+        return Deletion(objects_left=left, covers_backups=not self._backed_up, backups=self._backups)
 
     async def connect(self, workspace_id: str, ref: str, until: datetime) -> str:
         """See `Environment.connect`. Earlier passwords of this person end with it."""
