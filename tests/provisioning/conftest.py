@@ -26,6 +26,7 @@ from contracts.hosts import EnvironmentRegistered
 from contracts.identity import permit_id, workspace_id
 from guichet.stack.postgres import Postgres
 from provisioning.app import build
+from provisioning.desk import Desk
 from provisioning.settings import ProvisioningSettings
 from provisioning.synthetic import fill_holder
 
@@ -56,6 +57,19 @@ class Bench:
     @property
     def workspace_id(self) -> str:
         return workspace_id(self.request_id)
+
+    @property
+    def settings(self) -> ProvisioningSettings:
+        assert isinstance(self.runtime.settings, ProvisioningSettings)
+        return self.runtime.settings
+
+    def desk(self) -> Desk:
+        """The operator's desk over this service."""
+        settings = self.settings
+        sandbox = settings.clock == "sandbox"
+        return Desk(
+            settings.database_url, self.workspaces_url, sandbox=sandbox, environments=settings.postgres_environments
+        )
 
     async def tell(
         self, fact: Fact, *, key: str | None = None, source: str = "/x", time_: datetime | None = None
@@ -117,10 +131,7 @@ class Bench:
 
     async def as_person(self, ref: str) -> asyncpg.Connection:
         """A session of a person with a fresh password."""
-        from provisioning.desk import Desk
-
-        settings = self.runtime.settings
-        async with Desk(settings.database_url, self.workspaces_url, sandbox=False) as desk:
+        async with self.desk() as desk:
             return await asyncpg.connect(await desk.connect(self.workspace_id, ref))
 
 
@@ -185,9 +196,7 @@ async def running(postgres: Postgres, holder_url: str, *, steps: bool = True, **
         database_url=database_url,
         holder_url=holder_url,
         workspaces_url=workspaces_url,
-        postgres_environments=(ENVIRONMENT,),
-        lease_seconds=2,
-        **settings,
+        **{"postgres_environments": (ENVIRONMENT,), "lease_seconds": 2, **settings},
     )
     runtime = Runtime(build(given), given)
     await runtime.database.open()

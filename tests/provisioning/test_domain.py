@@ -182,10 +182,9 @@ def test_access_is_taken_before_anything_else_is_done(story: list[ask.Command]) 
         return
     if project.standing == "ended" and not isinstance(state, Closed | Destroyed):
         assert next_step(state) is Step.CLOSE
-    elif isinstance(state, Open) and not (project.active and project.cleared):
-        assert next_step(state) is Step.FREEZE
-    elif isinstance(state, Open) and not project.may_be_open and not project.undoing:
-        assert next_step(state) is Step.FREEZE
+    elif isinstance(state, Open) and not project.may_be_open:
+        held = project.undoing and project.active and project.cleared
+        assert next_step(state) is (Step.UNDO if held else Step.FREEZE)
 
 
 @laws

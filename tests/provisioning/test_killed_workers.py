@@ -3,53 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 import time
 from datetime import date
 from typing import Any
 
 import asyncpg
-from tests.provisioning.conftest import ENVIRONMENT, Bench, permit, running
+from tests.provisioning.conftest import Bench, permit, running
+from tests.provisioning.workers import KILLED, ended, worker
 
 from contracts.compliance import PermitClosed, PermitResumed, PermitSuspended
 from contracts.identity import permit_id
 from guichet.stack.postgres import Postgres
 from provisioning.events import Step
 from provisioning.synthetic import fill_holder
-
-KILLED = 137
-
-
-async def worker(bench: Bench, crash_point: str | None = None) -> asyncio.subprocess.Process:
-    """The service as a process. It has no broker: its steps do not need one."""
-    settings = bench.runtime.settings
-    given = {name: value for name, value in os.environ.items() if not name.startswith("GUICHET_")}
-    given |= {
-        "GUICHET_KAFKA": "127.0.0.1:1",
-        "GUICHET_DATABASE_URL": settings.database_url,
-        "GUICHET_HOLDER_URL": bench.holder_url,
-        "GUICHET_WORKSPACES_URL": bench.workspaces_url,
-        "GUICHET_POSTGRES_ENVIRONMENTS": ENVIRONMENT,
-        "GUICHET_HTTP_PORT": "0",
-        "GUICHET_LEASE_SECONDS": "1",
-    }
-    if crash_point:
-        given["GUICHET_CRASH_POINT"] = crash_point
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "provisioning",
-        env=given,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-
-
-async def ended(process: asyncio.subprocess.Process) -> int:
-    async with asyncio.timeout(90):
-        return await process.wait()
 
 
 def about(bench: Bench) -> dict[str, Any]:
@@ -113,8 +80,8 @@ async def test_a_worker_killed_in_the_middle_of_an_extraction_leaves_no_half_tab
         assert "workspace.provisioned" not in [name for name, _ in await bench.said()]
         after = await worker(bench)
         try:
-            tables = (await bench.until("workspace.provisioned"))["tables"]
-            await bench.until("workspace.opened")
+            tables = (await bench.until("workspace.provisioned", seconds=300))["tables"]
+            await bench.until("workspace.opened", seconds=300)
             schema = "ws_" + bench.workspace_id.replace("-", "")[:16]
             for table in tables:
                 assert await admin.fetchval(f"SELECT count(*) FROM {schema}.{table['table']}") == table["rows"]

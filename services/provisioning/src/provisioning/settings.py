@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from pathlib import Path
-=======
 from collections.abc import Iterable
->>>>>>> f5e4be4 (provisioning: a workspace that loses its environment moves to one that is cleared)
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
 
@@ -25,22 +22,19 @@ class ProvisioningSettings(Settings):
     """The database of the data holder, which is only read."""
     workspaces_url: str = Field(repr=False)
     """The database of the postgres environment: its owner, who may create roles."""
-<<<<<<< HEAD
-    postgres_environments: Annotated[tuple[str, ...], NoDecode] = ()
-    """Ids of the environments that are this database, separated by commas in the variable."""
-    environments_file: Path | None = None
-    """JSON: the adapter of each environment that is driven from here, and where its provisioner is (`adapters.py`)."""
-=======
     postgres_environments: Annotated[tuple[str, ...], NoDecode] = Field(default=(), repr=False)
     """Ids of the environments we drive, separated by commas in the variable. `id` is that database, `id=name` another
     one on its server, `id=postgresql://…` one elsewhere."""
->>>>>>> f5e4be4 (provisioning: a workspace that loses its environment moves to one that is cleared)
+    environments_file: Path | None = None
+    """JSON: the adapter of each environment that is driven from here, and where its provisioner is (`adapters.py`)."""
     workspaces_backed_up: bool = False
     """Whether backups of the workspaces outlive them: certificates then say that they do not cover backups."""
     workspaces_backups: Annotated[tuple[str, ...], NoDecode] = ()
     """Names of these backup sets, for the certificates."""
     deletion_after_days: int = Field(default=30, ge=0, le=180)
     """How long a closed workspace is kept. EHDS:68(12) allows six months."""
+    deletion_alarm_days: int = Field(default=7, ge=1)
+    """After how many days more a person is called because a workspace that was to be destroyed is still there."""
     workers: int = Field(default=3, ge=1, le=32)
     """Steps done at the same time."""
     lease_seconds: float = Field(default=10, ge=1)
@@ -52,9 +46,6 @@ class ProvisioningSettings(Settings):
     fill_seconds: float = Field(default=4 * 3600, ge=1)
     """Time limit of an extraction."""
 
-    deletion_alarm_days: int = Field(default=7, ge=1)
-    """After how many days more a person is called because a workspace that was to be destroyed is still there."""
-
     @field_validator("postgres_environments", "workspaces_backups", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -62,7 +53,6 @@ class ProvisioningSettings(Settings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-<<<<<<< HEAD
     @field_validator("environments_file")
     @classmethod
     def _name_problems(cls, value: Path | None, info: ValidationInfo) -> Path | None:
@@ -72,7 +62,7 @@ class ProvisioningSettings(Settings):
             except AdaptersRefused as refusal:
                 raise PydanticCustomError("refused", "{problems}", {"problems": str(refusal)}) from None
         return value
-=======
+
 
 def database_urls(workspaces_url: str, entries: Iterable[str]) -> dict[str, str]:
     """Which database each environment is, as `postgres_environments` names them."""
@@ -82,4 +72,3 @@ def database_urls(workspaces_url: str, entries: Iterable[str]) -> dict[str, str]
         name, _, place = entry.partition("=")
         urls[name] = place if "://" in place else urlunsplit(parts._replace(path=f"/{place}" if place else parts.path))
     return urls
->>>>>>> f5e4be4 (provisioning: a workspace that loses its environment moves to one that is cleared)

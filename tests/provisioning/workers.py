@@ -1,0 +1,42 @@
+"""The service as a process of its own, to be killed. It has no broker: its steps do not need one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+from tests.provisioning.conftest import Bench
+
+KILLED = 137
+
+
+async def worker(bench: Bench, crash_point: str | None = None) -> asyncio.subprocess.Process:
+    """A process that does the steps of a bench, and ends at a crash point if one is named."""
+    settings = bench.settings
+    given = {name: value for name, value in os.environ.items() if not name.startswith("GUICHET_")}
+    given |= {
+        "GUICHET_KAFKA": "127.0.0.1:1",
+        "GUICHET_DATABASE_URL": settings.database_url,
+        "GUICHET_HOLDER_URL": bench.holder_url,
+        "GUICHET_WORKSPACES_URL": bench.workspaces_url,
+        "GUICHET_POSTGRES_ENVIRONMENTS": ",".join(settings.postgres_environments),
+        "GUICHET_HTTP_PORT": "0",
+        "GUICHET_LEASE_SECONDS": "1",
+    }
+    if crash_point:
+        given["GUICHET_CRASH_POINT"] = crash_point
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "provisioning",
+        env=given,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+
+
+async def ended(process: asyncio.subprocess.Process) -> int:
+    """The exit code of a process that is about to end."""
+    async with asyncio.timeout(90):
+        return await process.wait()
