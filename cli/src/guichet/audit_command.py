@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import asyncpg
@@ -11,6 +13,7 @@ import typer
 from audit.report import Report
 from audit.verification import verify_live
 from guichet import console
+from guichet.bundles_command import checkpoint, export, prove, verify_file
 from guichet.keys_command import app as keys
 from guichet.replay_command import replay
 from guichet.stack.errors import StackError
@@ -20,24 +23,46 @@ app = typer.Typer(no_args_is_help=True)
 
 app.command()(replay)
 app.add_typer(keys, name="keys", help="The keys of requests: list, destroy, check.")
+app.command()(export)
+app.command()(prove)
+app.command()(checkpoint)
+
+Level = StrEnum("Level", "L0 L1 L2 L3 L4 L5 L6 L7")
+"""What a bundle can be asked, as an option takes it."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 @app.command()
 def verify(
+    bundle: Annotated[Path | None, typer.Argument(help="A bundle to verify; the live trail when left out.")] = None,
     database: Annotated[
         str | None, typer.Option(help="Database URL of a trail, such as a copy; that of the stack by default.")
     ] = None,
+    policy: Annotated[Path | None, typer.Option(help="Whom you trust: a tlog-policy file, for a bundle.")] = None,
+    held: Annotated[list[Path] | None, typer.Option(help="A checkpoint you hold from before, for a bundle.")] = None,
+    require: Annotated[
+        list[Level] | None, typer.Option(help="Fail unless this level was asked and holds, for a bundle.")
+    ] = None,
+    tsa: Annotated[Path | None, typer.Option(help="Certificates of a timestamp authority, for a bundle.")] = None,
+    max_bytes: Annotated[int | None, typer.Option(help="Most bytes to unpack of a bundle (64 GiB).")] = None,
+    allow_published_keys: Annotated[
+        bool, typer.Option(help="Accept keys that anyone can sign with; for published test data only.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Check the whole trail from its bytes up: every leaf hashed again, tiles, heads, batches, numbers.
+    """Check the whole trail from its bytes up: every leaf hashed again, tiles, heads, batches, numbers. Or a bundle.
 
     Exit code 0 when everything holds, otherwise 10 plus the lowest level that fails: 12 for leaves and trees, 16 for
-    events that are missing.
+    events that are missing. A bundle is verified as `guichet-verify` does it, without the stack.
 
-    Example: guichet audit verify
+    Example: guichet audit verify story.auditbundle --policy policy --held checkpoint
     """
+    if bundle is not None:
+        required = [level.value for level in require or []]
+        raise typer.Exit(
+            verify_file(bundle, policy, held or [], required, tsa, max_bytes, allow_published_keys, as_json)
+        )
     report = asyncio.run(_verify(database or load(home_folder()).service("audit").database_url, as_json))
     if as_json:
         console.show_json(report.body())
@@ -86,7 +111,7 @@ def _show(report: Report) -> None:
 
 @app.command()
 def logs(as_json: Json = False) -> None:
-    """List the logs of the trail: one tree for each partition of each topic, its size and its root.
+    """List the logs of the trail: one tree for each partition of each topic, its size, the size signed, its root.
 
     Example: guichet audit logs
     """
@@ -101,4 +126,5 @@ def logs(as_json: Json = False) -> None:
     found = response.json()["logs"]
     width = max((len(each["origin"]) for each in found), default=0)
     for each in found:
-        console.say(f"{each['origin']:<{width}}  {each['state']}  {each['size']:>9}  {each['root']}")
+        signed = "-" if each["signed_size"] is None else each["signed_size"]
+        console.say(f"{each['origin']:<{width}}  {each['state']}  {each['size']:>9}  {signed:>9}  {each['root']}")

@@ -68,3 +68,17 @@ def progress(quiet: bool = False) -> Iterator[Callable[[str], None]]:
             yield lambda text: status.update(f"{text} …")
     else:
         yield lambda text: print(f"{text} …", file=sys.stderr, flush=True)  # noqa: T201
+
+
+@contextmanager
+def counted(total: int | None, what: str, quiet: bool = False) -> Iterator[Callable[[int], None]]:
+    """Gives a function that is told how many more are done: a bar for people where the total is known."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=err(), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda more: bar.advance(task, more)

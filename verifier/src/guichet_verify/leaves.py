@@ -15,6 +15,9 @@ LEAF_LIMIT = 65_535
 BLOB_LIMIT = 2 << 20
 """The largest encoding of a claimed record that a verifier reads."""
 
+OPENING, RECORD, CLAIM = range(3)
+"""Kinds of leaves: the fifth byte."""
+
 FIRST, PLANNED, REPARTITION, BREAK = range(4)
 """Why a log was opened: the reasons of a first leaf."""
 

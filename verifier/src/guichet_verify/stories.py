@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from guichet_verify.attributes import Attributes, attributes_of, data_sha256
 from guichet_verify.leaves import Record
-from guichet_verify.manifest import Subject
-from guichet_verify.report import Failure, Level
+
+_OPENING = b'{"events":['
 
 
 def canonical(value: object) -> bytes:
@@ -48,25 +48,6 @@ def event_text(origin: str, index: int, said: Attributes, data: str | None) -> b
 
 
 @dataclass(slots=True)
-class StoryText:
-    """The canonical text of a story, made event by event: only its hash is kept, so that length costs no memory."""
-
-    subject: str
-    events: int = 0
-    _hash: hashlib._Hash = field(default_factory=lambda: hashlib.sha256(b'{"events":['))
-
-    def add(self, event: bytes) -> None:
-        self._hash.update(b"," + event if self.events else event)
-        self.events += 1
-
-    def digest(self) -> bytes:
-        """SHA-256 of the whole text."""
-        whole = self._hash.copy()
-        whole.update(b'],"subject":' + canonical(self.subject) + b"}")
-        return whole.digest()
-
-
-@dataclass(slots=True)
 class Numbers:
     """The numbers that one source gave to events about one subject."""
 
@@ -81,61 +62,81 @@ class Numbers:
             self.disputed = said.sequence
 
 
-class Stories:
-    """Listens to the leaves of a bundle in the order of origin and index, for the subjects that it lists."""
+class Telling:
+    """A story as it is told, event by event: of its text only the hash is kept, unless the text itself is wanted."""
 
-    def __init__(self, subjects: Sequence[Subject], complete: bool) -> None:
-        self._subjects = subjects
-        self._complete = complete
-        self._names = frozenset(subject.name for subject in subjects)
-        self._texts: dict[str, StoryText] = {}
-        self._numbers: dict[tuple[str, str], Numbers] = {}
+    def __init__(self, subject: str, *, keep: bool = False, numbered: bool = True) -> None:
+        self.subject = subject
+        self.events = 0
+        self._numbered = numbered
+        self._numbers: dict[str, Numbers] = {}
+        self._hash = hashlib.sha256(_OPENING)
+        self._kept: list[bytes] | None = [] if keep else None
+
+    def add(self, origin: str, index: int, said: Attributes, data: str | None) -> None:
+        """The next event, in the order of origin and index."""
+        event = event_text(origin, index, said, data)
+        self._hash.update(b"," + event if self.events else event)
+        if self._kept is not None:
+            self._kept.append(event)
+        if self._numbered and said.source is not None:
+            self._numbers.setdefault(said.source, Numbers()).add(said, data)
+        self.events += 1
+
+    def digest(self) -> bytes:
+        """SHA-256 of the whole text."""
+        whole = self._hash.copy()
+        whole.update(self._closing())
+        return whole.digest()
+
+    def text(self) -> bytes:
+        """The whole text, when it was kept."""
+        return _OPENING + b",".join(self._kept or []) + self._closing()
+
+    def last(self) -> dict[str, int | None]:
+        """The highest number of each source; None for a source that gave none."""
+        return {source: max(numbers.seen, default=None) for source, numbers in sorted(self._numbers.items())}
+
+    def gaps(self, last: Mapping[str, int | None]) -> Iterator[str]:
+        """What is missing of numbers 1 to `last` of each source, or was given to two events."""
+        if self._numbers.keys() - last.keys():
+            yield "an event of a source that is not listed"
+        for source, highest in last.items():
+            given = self._numbers.get(source)
+            if given is None:
+                yield f"no event of {source}"
+            elif highest is None:
+                if given.seen:
+                    yield f"{source} gave numbers, and none is listed"
+            elif missing := next((each for each in range(1, highest + 1) if each not in given.seen), None):
+                yield f"{source} number {missing} is missing"
+            elif max(given.seen) > highest:
+                yield f"{source} gave a number beyond the last"
+            elif given.disputed is not None:
+                yield f"{source} number {given.disputed} was given twice"
+
+    def _closing(self) -> bytes:
+        return b'],"subject":' + canonical(self.subject) + b"}"
+
+
+class Stories:
+    """Listens to leaves in the order of origin and index, for some subjects."""
+
+    def __init__(self, subjects: Iterable[str], *, keep: bool = False, numbered: bool = True) -> None:
+        self._subjects = frozenset(subjects)
+        self._keep, self._numbered = keep, numbered
+        self._told: dict[str, Telling] = {}
 
     def listen(self, origin: str, index: int, record: Record) -> None:
-        if not self._names:
+        if not self._subjects:
             return
         said = attributes_of(record)
-        if said.subject is None or said.subject not in self._names:
+        if said.subject is None or said.subject not in self._subjects:
             return
-        data = data_sha256(record)
-        self._texts.setdefault(said.subject, StoryText(said.subject)).add(event_text(origin, index, said, data))
-        if self._complete and said.source is not None:
-            self._numbers.setdefault((said.subject, said.source), Numbers()).add(said, data)
+        self.of(said.subject).add(origin, index, said, data_sha256(record))
 
-    def digest(self, number: int) -> bytes:
-        """SHA-256 of the story of subject `number`."""
-        name = self._subjects[number].name
-        return self._texts.get(name, StoryText(name)).digest()
-
-    def gaps(self) -> list[Failure]:
-        """What is missing of the numbers that each subject's sources gave, or was given twice."""
-        sources: dict[str, set[str]] = {}
-        for name, source in self._numbers:
-            sources.setdefault(name, set()).add(source)
-        found: list[Failure] = []
-        for number, subject in enumerate(self._subjects):
-            reasons = _gaps(subject.last, sources.get(subject.name, set()), self._numbers, subject.name)
-            found += [Failure(Level.L6, None, None, f"subject {number}: {reason}") for reason in reasons]
-        return found
-
-
-def _gaps(
-    last: Mapping[str, int | None], sources: set[str], numbers: Mapping[tuple[str, str], Numbers], subject: str
-) -> list[str]:
-    reasons = []
-    if sources - last.keys():
-        reasons.append("an event of a source that is not listed")
-    for source, highest in last.items():
-        given = numbers.get((subject, source))
-        if given is None:
-            reasons.append(f"no event of {source}")
-        elif highest is None:
-            if given.seen:
-                reasons.append(f"{source} gave numbers, and none is listed")
-        elif missing := next((each for each in range(1, highest + 1) if each not in given.seen), None):
-            reasons.append(f"{source} number {missing} is missing")
-        elif max(given.seen) > highest:
-            reasons.append(f"{source} gave a number beyond the last")
-        elif given.disputed is not None:
-            reasons.append(f"{source} number {given.disputed} was given twice")
-    return reasons
+    def of(self, subject: str) -> Telling:
+        """The story of a subject, as far as it is told."""
+        if subject not in self._told:
+            self._told[subject] = Telling(subject, keep=self._keep, numbered=self._numbered)
+        return self._told[subject]

@@ -59,7 +59,8 @@ class _Verification:
         self._manifest = bundle.manifest
         self._signed: dict[int, Opened] = {}
         self._roots: dict[int, dict[int, bytes]] = {}
-        self._stories = Stories(self._manifest.subjects, self._manifest.scope.complete)
+        names = (subject.name for subject in self._manifest.subjects)
+        self._stories = Stories(names, numbered=self._manifest.scope.complete)
 
     def run(self) -> None:
         self._signatures()
@@ -144,16 +145,17 @@ class _Verification:
                 for part in self._manifest.logs:
                     if not part.whole:
                         self._report.fail(Failure(Level.L6, part.origin, None, "not the whole log"))
-            for failure in self._stories.gaps():
-                self._report.fail(failure)
+            for number, subject in enumerate(self._manifest.subjects):
+                for gap in self._stories.of(subject.name).gaps(subject.last):
+                    self._report.fail(Failure(Level.L6, None, None, f"subject {number}: {gap}"))
             self._report.settle(Level.L6)
 
     def _told(self, sound: bool) -> None:
         if not self._manifest.subjects:
             self._report.settle(Level.L7, False)
         elif sound:
-            for number in range(len(self._manifest.subjects)):
-                if hashlib.sha256(self._bundle.story(number)).digest() != self._stories.digest(number):
+            for number, subject in enumerate(self._manifest.subjects):
+                if hashlib.sha256(self._bundle.story(number)).digest() != self._stories.of(subject.name).digest():
                     self._report.fail(Failure(Level.L7, None, None, f"subject {number}: its leaves tell another story"))
             self._report.settle(Level.L7)
 

@@ -34,5 +34,11 @@ def build(settings: AuditSettings) -> Service:
         }
 
     return Service(
-        name="audit", migrations="audit.migrations", deployed=True, routes=routes, tasks=tasks, lag=lag, ready=ready
+        name="audit",
+        migrations="audit.migrations",
+        deployed=True,
+        routes=lambda runtime: routes(runtime, settings),
+        tasks=tasks,
+        lag=lag,
+        ready=ready,
     )

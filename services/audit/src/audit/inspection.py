@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from audit.growth import Columns
-from guichet_verify.tiles import Tile
 
 if TYPE_CHECKING:
     from chassis.database import Connection
@@ -87,20 +86,6 @@ async def stream_batches(connection: Connection, log_id: int) -> AsyncIterator[S
     )
     async for row in cursor:
         yield StoredBatch(*row)
-
-
-async def read_tiles(connection: Connection, log_id: int, tiles: Sequence[Tile]) -> dict[tuple[int, int], bytes]:
-    """The stored hashes of these tiles, by level and number."""
-    rows = await connection.fetch(
-        """
-        SELECT level, idx, hashes FROM audit.tile JOIN unnest($2::int[], $3::bigint[]) AS wanted (level, idx)
-        USING (level, idx) WHERE log_id = $1
-        """,
-        log_id,
-        [tile.level for tile in tiles],
-        [tile.number for tile in tiles],
-    )
-    return {(row["level"], row["idx"]): row["hashes"] for row in rows}
 
 
 async def count_tiles(connection: Connection, log_id: int) -> tuple[int, int]:

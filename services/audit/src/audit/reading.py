@@ -57,6 +57,22 @@ async def read_tile(connection: Connection, origin: str, level: int, number: int
     return found
 
 
+async def read_tiles(
+    connection: Connection, log_id: int, places: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], bytes]:
+    """The hashes of these tiles, each by level and number, as far as they exist."""
+    rows = await connection.fetch(
+        """
+        SELECT level, idx, hashes FROM audit.tile JOIN unnest($2::int[], $3::bigint[]) AS wanted (level, idx)
+        USING (level, idx) WHERE log_id = $1
+        """,
+        log_id,
+        [level for level, _ in places],
+        [number for _, number in places],
+    )
+    return {(row["level"], row["idx"]): row["hashes"] for row in rows}
+
+
 async def read_by_subject(connection: Connection, subjects: Sequence[str], limit: int) -> list[Entry]:
     """The leaves about these subjects, in the order of log and index, at most `limit`."""
     rows = await connection.fetch(_ENTRIES.format(condition="entry.subject = ANY($1::text[])"), list(subjects), limit)

@@ -12,26 +12,25 @@ from starlette.routing import BaseRoute, Route
 
 from audit import reading
 from audit.growth import LONGEST_COLUMN
+from audit.proof_routes import proof_routes
+from audit.settings import AuditSettings
+from audit.signed import read_signed
 from audit.stories import event_body, read_recorded, read_story
+from audit.tile_addresses import NotAnAddress, read_address
 from chassis.runtime import Runtime
 from chassis.server import problem
-from guichet_verify.tiles import WIDTH, parse_index_path
-from guichet_verify.tree import SIZE_LIMIT
 
-_TILE = re.compile(r"(?P<path>[x0-9/]+?)(?:\.p/(?P<width>[1-9][0-9]{0,2}))?", re.ASCII)
 _LEVEL = re.compile(r"0|[1-9][0-9]?", re.ASCII)
 
 
-def routes(runtime: Runtime) -> Sequence[BaseRoute]:
-    """The routes of the audit service. Proofs have none yet: a proof is against a signed size, never against the head.
-
-    Entries are not served as tiles either: hashes are for any auditor, the bytes they stand for are not.
-    """
+def routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRoute]:
+    """The routes of the audit service. Hashes are for any auditor; the bytes they stand for are not."""
 
     async def logs(_: Request) -> Response:
         async with runtime.database.connection() as connection:
             heads = await reading.read_heads(connection)
-        return _json({"signed": False, "logs": [_log_body(head) for head in heads]})
+            signed = {log.origin: log.size for log in await read_signed(connection)}
+        return _json({"signed": bool(signed), "logs": [_log_body(head, signed.get(head.origin)) for head in heads]})
 
     async def story(request: Request) -> Response:
         if not _askable(request):
@@ -55,8 +54,8 @@ def routes(runtime: Runtime) -> Sequence[BaseRoute]:
     async def tile(request: Request) -> Response:
         level = request.path_params["level"]
         try:
-            number, width = _tile_address(request.path_params["number"])
-        except ValueError:
+            number, width = read_address(request.path_params["number"])
+        except NotAnAddress:
             number = -1
         if number < 0 or not _LEVEL.fullmatch(level):
             return problem(400, "Not the address of a tile", code="tile-address")
@@ -71,6 +70,7 @@ def routes(runtime: Runtime) -> Sequence[BaseRoute]:
         )
 
     return [
+        *proof_routes(runtime, settings),
         Route("/logs", logs),
         Route("/stories/{id}", story),
         Route("/events/{id}", event),
@@ -78,23 +78,12 @@ def routes(runtime: Runtime) -> Sequence[BaseRoute]:
     ]
 
 
-def _tile_address(text: str) -> tuple[int, int]:
-    """Number and width of a tile, 256 unless the address ends in `.p/W`; raises ValueError."""
-    asked = _TILE.fullmatch(text)
-    if not asked:
-        raise ValueError("tile path")
-    number, width = parse_index_path(asked["path"]), int(asked["width"] or WIDTH)
-    if number > SIZE_LIMIT or width > WIDTH or (asked["width"] and width == WIDTH):
-        raise ValueError("tile path")
-    return number, width
-
-
 def _askable(request: Request) -> bool:
     asked = request.path_params["id"]
     return "\x00" not in asked and len(asked) <= LONGEST_COLUMN
 
 
-def _log_body(head: reading.Head) -> dict[str, object]:
+def _log_body(head: reading.Head, signed: int | None) -> dict[str, object]:
     return {
         "origin": head.origin,
         "topic": head.topic,
@@ -103,6 +92,7 @@ def _log_body(head: reading.Head) -> dict[str, object]:
         "state": head.state,
         "size": head.size,
         "root": head.root.hex(),
+        "signed_size": signed,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from audit import inspection
+from audit import inspection, reading
 from audit.completeness import check_sequences
 from audit.growth import NO_OFFSET, columns_of
 from audit.inspection import StoredBatch, StoredLeaf, StoredLog
@@ -122,7 +122,8 @@ class _LogCheck:
         self._edge, touched = self._edge.extend(hashes)
         if not self._whole:
             return
-        stored = await inspection.read_tiles(self._connection, self._log.log_id, touched)
+        places = [(tile.level, tile.number) for tile in touched]
+        stored = await reading.read_tiles(self._connection, self._log.log_id, places)
         for tile in touched:
             found = stored.get((tile.level, tile.number), b"")
             if found[: len(tile.hashes)] == tile.hashes:

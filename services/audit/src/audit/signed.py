@@ -1,0 +1,56 @@
+"""The checkpoints of the trail: what was signed of each log, and when it was published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from chassis.database import Connection
+
+
+class SignedLog(NamedTuple):
+    """A log at one signed size. Everything that is proved is proved against such a size, never against the head."""
+
+    log_id: int
+    origin: str
+    size: int
+    note: bytes
+    token: bytes | None
+    published_at: datetime | None
+
+
+async def read_signed(
+    connection: Connection, origin: str | None = None, until: datetime | None = None
+) -> list[SignedLog]:
+    """The largest signed size of each log, or of one; with `until`, of those published at or before that instant."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT ON (origin) log_id, origin, tree_size, note, token, published_at
+        FROM audit.checkpoint JOIN audit.log USING (log_id)
+        WHERE ($1::text IS NULL OR origin = $1) AND ($2::timestamptz IS NULL OR published_at <= $2)
+        ORDER BY origin, tree_size DESC
+        """,
+        origin,
+        until,
+    )
+    return [_signed(row) for row in rows]
+
+
+async def read_signed_size(connection: Connection, origin: str, size: int) -> SignedLog | None:
+    """A log at exactly this size, if that size was signed."""
+    row = await connection.fetchrow(
+        """
+        SELECT log_id, origin, tree_size, note, token, published_at
+        FROM audit.checkpoint JOIN audit.log USING (log_id) WHERE origin = $1 AND tree_size = $2
+        """,
+        origin,
+        size,
+    )
+    return None if row is None else _signed(row)
+
+
+def _signed(row: Sequence[object]) -> SignedLog:
+    log_id, origin, size, note, token, published_at = row
+    return SignedLog(log_id, origin, size, str(note).encode(), token, published_at)  # type: ignore[arg-type]  # a row is untyped
