@@ -34,9 +34,17 @@ def case(name: str) -> Json:
 
 
 def all_cases() -> list[Json]:
-    """Every case file, by name, our own after those that came with the law."""
-    files = [*sorted(CASES.glob("*.json")), *sorted((CASES / "own").glob("*.json"))]
-    loaded = [json.loads(file.read_text("utf-8")) for file in files]
+    """Every case file that came with the law, by name."""
+    return _cases_of(CASES)
+
+
+def own_cases() -> list[Json]:
+    """Every case file of our own, by name."""
+    return _cases_of(CASES / "own")
+
+
+def _cases_of(folder: Path) -> list[Json]:
+    loaded = [json.loads(file.read_text("utf-8")) for file in sorted(folder.glob("*.json"))]
     return [each for each in loaded if isinstance(each, dict) and "dossier" in each and "expect" in each]
 
 
@@ -74,8 +82,10 @@ class Told:
 
 
 def independent(original: Json) -> Told:
-    """The same case under names of its own: portal reference and environment carry the case's id."""
+    """The same case under names of its own: portal reference, environment and who opted out carry the case's id."""
     text = json.dumps(original)
+    for ref in {str(item["data"]["ref"]) for item in original["history"] if item["type"].startswith("optout.")}:
+        text = text.replace(json.dumps(ref), json.dumps(f"{ref}.{original['id']}"))
     for environment in reference()[1]["environments"]:
         name = environment["environment_id"]
         text = text.replace(json.dumps(name), json.dumps(f"{name}.{original['id']}"))
@@ -85,11 +95,10 @@ def independent(original: Json) -> Told:
 
 
 def independent_environments(told: Told) -> list[Json]:
-    """The environments, under the names that this case uses."""
-    return [
-        {**environment, "environment_id": f"{environment['environment_id']}.{told.case['id']}"}
-        for environment in reference()[1]["environments"]
-    ]
+    """The environments that this case names, under the names it uses."""
+    text = json.dumps(told.case)
+    named = ((f"{each['environment_id']}.{told.case['id']}", each) for each in reference()[1]["environments"])
+    return [{**environment, "environment_id": name} for name, environment in named if json.dumps(name) in text]
 
 
 def events_of(told: Told) -> Iterator[tuple[datetime, Event]]:
@@ -115,4 +124,4 @@ def say(short_type: str, data: Json, request: str, at: datetime, source: str | N
     return stated(fact, source=source or SPEAKERS[kind.topic], subject=request, time=at, key=request)
 
 
-__all__ = ["CASES", "Told", "all_cases", "case", "dossier", "permit_id", "workspace_id"]
+__all__ = ["CASES", "Told", "all_cases", "case", "dossier", "own_cases", "permit_id", "workspace_id"]

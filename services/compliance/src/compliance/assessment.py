@@ -100,6 +100,8 @@ class Particulars:
     state_body: bool
     covers_environments: tuple[str, ...] | None = None
     """What the impact assessment covers; None when the dossier has none."""
+    held: PermitView | None = None
+    """The permit that was issued and is not shown while the case is blocked (see `held`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from compliance.procedure import (
     REFUSED,
     WITHDRAWN,
 )
+from compliance.proceedings import ONLY_COSTS_INCURRED
 from compliance.rules.noncompliance import NONCOMPLIANCE
 from compliance.wire import alternative, finding, outcome_word, reason, regime
 from contracts import compliance as said
@@ -117,7 +118,8 @@ def _outcome(before: Assessment | None, after: Assessment, request_id: str, inpu
     elif outcome == CONVERTED:
         yield said.RequestConverted(request_id=request_id, on=on)
     elif outcome in (WITHDRAWN, ANSWERED, BLOCKED):
-        yield said.RequestClosed(request_id=request_id, on=on, outcome=outcome_word(outcome), reasons=reasons)
+        costs = tuple(reason(found) for found in after.conditions if found == ONLY_COSTS_INCURRED)
+        yield said.RequestClosed(request_id=request_id, on=on, outcome=outcome_word(outcome), reasons=(*reasons, *costs))
 
 
 def _silence(reasons: Iterable[Finding]) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
 from asyncpg import Connection
@@ -12,12 +12,12 @@ from asyncpg import Connection
 from compliance import storage
 from compliance.assessment import Assessment
 from compliance.case import Case, Item
-from compliance.hosting import environments_on
 from compliance.legal_settings import Settings
 from compliance.reading import dataset_of
 from compliance.reference import PermanentBody, Reference
 from compliance.remembered import as_text, from_text
 from compliance.storage import CaseRow, Said
+from compliance.testimony import Described, Hosted, Testimony
 from contracts.dossier import Dossier
 
 
@@ -31,13 +31,21 @@ class Law:
 
 @dataclass(slots=True)
 class File:
-    """One case on the desk: what was said so far, and the last assessment. `dossier` is None before acceptance."""
+    """One case on the desk: what was said so far, and the last assessment. `dossier` is None before acceptance.
+
+    `reference` has what is the same for every case; `testimony` what holders and hosts said.
+    """
 
     request_id: str
     dossier: Dossier | None
     items: list[Item]
     assessment: Assessment | None
     reference: Reference
+    testimony: Testimony = field(default_factory=Testimony)
+
+    def reference_on(self, case: Case, day: date) -> Reference:
+        """The reference data by which the case is judged on a day."""
+        return self.testimony.reference(case, day, self.reference.permanent_bodies)
 
     def case(self) -> Case | None:
         """The case for the rules; None while nothing was submitted."""
@@ -80,16 +88,20 @@ async def open_files(connection: Connection, rows: Mapping[str, CaseRow], law: L
 
 
 async def refer(connection: Connection, files: Iterable[File]) -> None:
-    """Look up what the dossiers and the acts of these cases name."""
+    """Look up what was said of the datasets and environments that the dossiers and the acts of these cases name."""
     files = list(files)
-    datasets = await storage.datasets(connection, {name for file in files for name in _datasets_named(file)})
-    environments = await storage.environment_events(
-        connection, {name for file in files for name in _environments_named(file)}
+    described = await storage.descriptions(connection, {name for file in files for name in _datasets_named(file)})
+    hosts = await storage.environment_events(connection, {name for file in files for name in _environments_named(file)})
+    by_id: dict[str, list[Described]] = {}
+    for row in described:
+        dataset = dataset_of(json.loads(row.description))
+        by_id.setdefault(row.dataset_id, []).append(Described(row.position, row.described_at, dataset))
+    testimony = Testimony(
+        {dataset_id: tuple(each) for dataset_id, each in by_id.items()},
+        tuple(Hosted(position, item_of(said)) for position, said in hosts),
     )
-    known = {name: dataset_of(json.loads(text)) for name, text in datasets.items()}
-    hosts = environments_on({}, [item_of(each) for said in environments.values() for each in said])
     for file in files:
-        file.reference = replace(file.reference, datasets=known, environments=hosts)
+        file.testimony = testimony
 
 
 def _datasets_named(file: File) -> Iterable[str]:

@@ -15,8 +15,10 @@ from compliance import storage
 from compliance.acts_heard import DATASETS, ENVIRONMENTS, OPTOUTS, act
 from compliance.assessment import assess
 from compliance.calendars import PARIS, local_date
+from compliance.decisions import record
 from compliance.domain import decide
 from compliance.files import File, Law, item_of, keep, open_files, refer
+from compliance.held import held_until, remembering
 from compliance.inputs import input_hash
 from compliance.problems import CaseError
 from compliance.storage import Said
@@ -56,7 +58,7 @@ class Handlers:
         for (request_id, message), each in zip(about, said, strict=True):
             file = files[request_id]
             await self._add(transaction, file, message.fact, each)
-            await self._consider(transaction, file, message.envelope, item_of(each).on)
+            await self._consider(transaction, file, message.envelope)
 
     async def look_again(self, transaction: Transaction, timer: Timer) -> None:
         """Assess a case on the day its timer was set for."""
@@ -64,7 +66,7 @@ class Handlers:
         if row is None:
             return
         files = await open_files(transaction.connection, {row.request_id: row}, self.law)
-        await self._consider(transaction, files[row.request_id], None, local_date(transaction.now))
+        await self._consider(transaction, files[row.request_id], None)
 
     async def _add(self, transaction: Transaction, file: File, fact: Fact, said: Said) -> None:
         file.items.append(item_of(said))
@@ -76,27 +78,46 @@ class Handlers:
         if isinstance(fact, intake.RequestAccepted | intake.RequestRevised) or "add_datasets" in said.data:
             await refer(transaction.connection, [file])
 
-    async def _consider(self, transaction: Transaction, file: File, cause: Envelope | None, said_on: date) -> None:
-        """Assess a case as of today and say what is different from the last assessment."""
+    async def _consider(self, transaction: Transaction, file: File, cause: Envelope | None) -> None:
+        """Assess a case as of today and say what is different from the last assessment.
+
+        What is dated later than today waits for its day, as if it had not been said yet.
+        """
         case = file.case()
         if case is None:
             return
-        today = max(local_date(transaction.now), said_on, case.history[0].on)
+        today = local_date(transaction.now)
+        waiting = next((item.on for item in case.history if item.on > today), None)
+        if case.history[0].on > today:
+            await _look_again_on(transaction, file, waiting)
+            return
+        reference = file.reference_on(case, today)
         try:
-            after = assess(case, today, file.reference, self.law.settings)
+            assessed = assess(case, today, reference, self.law.settings)
         except CaseError as error:
             if file.assessment is None:
                 return  # It names something that is not known yet: `_learn` looks again when it is.
             raise Unreadable("invalid-data", ", ".join(problem.code for problem in error.problems)) from None
+        after = remembering(file.assessment, assessed)
         if file.assessment is None or after.differs_from(file.assessment):
-            digest = input_hash(case, today, file.reference)
-            for fact in decide(file.assessment, after, file.request_id, digest):
+            digest = input_hash(case, today, reference, self.law.settings)
+            facts = decide(file.assessment, after, file.request_id, digest)
+            for fact in facts:
                 transaction.say(fact, subject=_subject(fact, file.request_id), key=file.request_id, cause=cause)
+            await record(transaction.connection, file, case, after, digest, facts)
         await keep(transaction.connection, file, after, today)
-        if after.next_change is None:
-            await transaction.cancel_timer(file.request_id, LOOK_AGAIN)
-        else:
-            await transaction.set_timer(file.request_id, LOOK_AGAIN, start_of(after.next_change))
+        await _look_again_on(transaction, file, _earliest(after.next_change, waiting, held_until(after)))
+
+
+async def _look_again_on(transaction: Transaction, file: File, day: date | None) -> None:
+    if day is None:
+        await transaction.cancel_timer(file.request_id, LOOK_AGAIN)
+    else:
+        await transaction.set_timer(file.request_id, LOOK_AGAIN, start_of(day))
+
+
+def _earliest(*days: date | None) -> date | None:
+    return min((day for day in days if day is not None), default=None)
 
 
 def start_of(day: date) -> datetime:

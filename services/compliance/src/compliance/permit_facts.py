@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from compliance.assessment import Assessment, PermittedDataset, PermitView
 from compliance.calendars import DAY
+from compliance.held import last_permit
 from compliance.permit import ACTIVE, CLOSED, EXPIRED, EXTENSION_ARTICLE, REVOKED, SUSPENDED
 from compliance.wire import finding, reason
 from contracts import compliance as said
@@ -14,12 +15,9 @@ from contracts.vocabulary import Reason
 
 def permit_facts(before: Assessment | None, after: Assessment, request_id: str, input_hash: str) -> Iterator[Fact]:
     """What happened to the permit between two assessments."""
-    earlier = None if before is None else before.permit
-    permit = after.permit
+    earlier, permit = last_permit(before), after.permit
     if permit is None:
-        if earlier is not None and earlier.status == ACTIVE:
-            # The gate no longer holds and never held with these persons: nobody may work until it does.
-            yield _suspended(before, after, request_id)
+        yield from _held_back(earlier, before, after, request_id)
         return
     if earlier is None:
         yield _issued(after, permit, request_id, input_hash)
@@ -37,6 +35,18 @@ def permit_facts(before: Assessment | None, after: Assessment, request_id: str, 
             )
     yield from _extension_refused(earlier, after, permit, request_id)
     yield from _status(before, after, permit, request_id)
+
+
+def _held_back(
+    earlier: PermitView | None, before: Assessment | None, after: Assessment, request_id: str
+) -> Iterator[Fact]:
+    """The gate no longer holds and never held with these persons: nobody works until it does."""
+    if earlier is None:
+        return
+    if earlier.status == ACTIVE:
+        yield _suspended(before, after, request_id)
+    if earlier.status in (ACTIVE, SUSPENDED) and after.as_of > earlier.expires_on:
+        yield said.PermitExpired(request_id=request_id, on=earlier.expires_on + DAY, permit_id=permit_id(request_id))
 
 
 def _issued(after: Assessment, permit: PermitView, request_id: str, input_hash: str) -> Fact:
@@ -139,7 +149,7 @@ def _extension_refused(
 
 
 def _status(before: Assessment | None, after: Assessment, permit: PermitView, request_id: str) -> Iterator[Fact]:
-    earlier = None if before is None else before.permit
+    earlier = last_permit(before)
     status_before = ACTIVE if earlier is None else earlier.status
     if permit.status == status_before:
         return

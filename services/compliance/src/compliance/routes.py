@@ -1,4 +1,4 @@
-"""What officers can ask: GET /cases/{request id}, the assessment of a case as of a day."""
+"""What officers can ask: the assessment of a case as of a day, and each decision on it made again."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from chassis.runtime import Runtime
 from compliance import storage
 from compliance.assessment import assess
 from compliance.calendars import local_date
+from compliance.decisions import decide_again
 from compliance.files import Law, item_of, open_files
 from compliance.problems import CaseError
 
@@ -38,11 +39,26 @@ def routes(runtime: Runtime, law: Law) -> Sequence[BaseRoute]:
         case = file.case()
         assert case is not None
         try:
-            return JSONResponse(assess(case, as_of, file.reference, law.settings).as_json())
+            return JSONResponse(assess(case, as_of, file.reference_on(case, as_of), law.settings).as_json())
         except CaseError as error:
             return _problem(409, "; ".join(str(problem) for problem in error.problems))
 
-    return [Route("/cases/{request_id}", show_case, methods=["GET"])]
+    async def show_decisions(request: Request) -> Response:
+        """What each decision on a request rests on, and whether it comes out the same when it is made again."""
+        try:
+            request_id = str(UUID(request.path_params["request_id"]))
+        except ValueError:
+            return _problem(400, "a request id (UUID) is expected")
+        async with runtime.database.connection() as connection:
+            made = await decide_again(connection, request_id, law)
+        if not made:
+            return _problem(404, "nothing was decided on a request of this id")
+        return JSONResponse({"decisions": [again.as_json() for again in made]})
+
+    return [
+        Route("/cases/{request_id}", show_case, methods=["GET"]),
+        Route("/cases/{request_id}/decisions", show_decisions, methods=["GET"]),
+    ]
 
 
 def _problem(status: int, detail: str) -> Response:

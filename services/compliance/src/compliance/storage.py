@@ -30,6 +30,31 @@ class Said:
     data: str
 
 
+@dataclass(frozen=True, slots=True)
+class DescriptionRow:
+    """One description of a dataset (JSON text), from when it holds."""
+
+    position: int
+    dataset_id: str
+    described_at: datetime
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """A decision and what it rests on: how many things had been said, and by position what holders and hosts said."""
+
+    request_id: str
+    as_of: date
+    facts: tuple[str, ...]
+    rule_pack: str
+    input_hash: str
+    output_hash: str
+    said: int
+    descriptions: tuple[int, ...]
+    hosts: tuple[int, ...]
+
+
 _CASE = "SELECT request_id, dossier, environment_id, assessment, assessed_on FROM cases"
 
 
@@ -93,6 +118,55 @@ async def items_of(connection: Connection, request_ids: Iterable[str]) -> dict[s
     return items
 
 
+async def items_as_heard(connection: Connection, request_id: str) -> list[Said]:
+    """What was said about one request, in the order in which it arrived."""
+    rows = await connection.fetch(
+        "SELECT said_at, type, data FROM items WHERE request_id = $1 ORDER BY position", UUID(request_id)
+    )
+    return [Said(row["said_at"], row["type"], row["data"]) for row in rows]
+
+
+async def add_decision(connection: Connection, row: DecisionRow) -> None:
+    """One more decision on a request."""
+    await connection.execute(
+        "INSERT INTO decisions "
+        "(request_id, as_of, facts, rule_pack, input_hash, output_hash, said, descriptions, hosts) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        UUID(row.request_id),
+        row.as_of,
+        list(row.facts),
+        row.rule_pack,
+        row.input_hash,
+        row.output_hash,
+        row.said,
+        list(row.descriptions),
+        list(row.hosts),
+    )
+
+
+async def decisions(connection: Connection, request_id: str) -> list[DecisionRow]:
+    """The decisions on a request, oldest first."""
+    rows = await connection.fetch(
+        "SELECT as_of, facts, rule_pack, input_hash, output_hash, said, descriptions, hosts FROM decisions "
+        "WHERE request_id = $1 ORDER BY position",
+        UUID(request_id),
+    )
+    return [
+        DecisionRow(
+            request_id=request_id,
+            as_of=row["as_of"],
+            facts=tuple(row["facts"]),
+            rule_pack=row["rule_pack"],
+            input_hash=row["input_hash"],
+            output_hash=row["output_hash"],
+            said=row["said"],
+            descriptions=tuple(row["descriptions"]),
+            hosts=tuple(row["hosts"]),
+        )
+        for row in rows
+    ]
+
+
 async def save_dossier(connection: Connection, request_id: str, dossier: str, environment_id: str | None) -> None:
     """The dossier as accepted. A second acceptance changes nothing."""
     await connection.execute(
@@ -123,12 +197,9 @@ async def save_assessment(connection: Connection, request_id: str, assessment: s
 
 
 async def describe_dataset(connection: Connection, dataset_id: str, description: str, at: datetime) -> None:
-    """The newest description of a dataset; an older one that arrives later changes nothing."""
+    """One more description of a dataset; the same instant again changes nothing."""
     await connection.execute(
-        "INSERT INTO datasets (dataset_id, description, described_at) VALUES ($1, $2, $3) "
-        "ON CONFLICT (dataset_id) DO UPDATE "
-        "SET description = excluded.description, described_at = excluded.described_at, withdrawn_at = NULL "
-        "WHERE datasets.described_at <= excluded.described_at",
+        "INSERT INTO descriptions (dataset_id, description, described_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         dataset_id,
         description,
         at,
@@ -137,7 +208,9 @@ async def describe_dataset(connection: Connection, dataset_id: str, description:
 
 async def withdraw_dataset(connection: Connection, dataset_id: str, at: datetime) -> None:
     """A withdrawn dataset stays known: requests that name it were made when it was there."""
-    await connection.execute("UPDATE datasets SET withdrawn_at = $2 WHERE dataset_id = $1", dataset_id, at)
+    await connection.execute(
+        "UPDATE descriptions SET withdrawn_at = $2 WHERE dataset_id = $1 AND described_at <= $2", dataset_id, at
+    )
 
 
 async def add_environment_event(connection: Connection, environment_id: str, event_id: str, said: Said) -> None:
@@ -169,25 +242,24 @@ async def requests_never_assessed(connection: Connection) -> list[str]:
     return [str(row["request_id"]) for row in rows]
 
 
-async def datasets(connection: Connection, dataset_ids: Iterable[str]) -> dict[str, str]:
-    """Descriptions (JSON texts) of these datasets, those that are known."""
+async def descriptions(connection: Connection, dataset_ids: Iterable[str]) -> list[DescriptionRow]:
+    """Every description of these datasets, in the order in which they were given."""
     rows = await connection.fetch(
-        "SELECT dataset_id, description FROM datasets WHERE dataset_id = ANY($1)", sorted(set(dataset_ids))
+        "SELECT position, dataset_id, described_at, description FROM descriptions WHERE dataset_id = ANY($1) "
+        "ORDER BY described_at, position",
+        sorted(set(dataset_ids)),
     )
-    return {row["dataset_id"]: row["description"] for row in rows}
+    return [DescriptionRow(**row) for row in rows]
 
 
-async def environment_events(connection: Connection, environment_ids: Iterable[str]) -> dict[str, list[Said]]:
-    """All that was said of these environments, in the order it was said."""
+async def environment_events(connection: Connection, environment_ids: Iterable[str]) -> list[tuple[int, Said]]:
+    """All that was said of these environments, in the order it was said, each with its position."""
     rows = await connection.fetch(
-        "SELECT environment_id, said_at, type, data FROM environment_events WHERE environment_id = ANY($1) "
+        "SELECT position, said_at, type, data FROM environment_events WHERE environment_id = ANY($1) "
         "ORDER BY said_at, position",
         sorted(set(environment_ids)),
     )
-    events: dict[str, list[Said]] = {}
-    for row in rows:
-        events.setdefault(row["environment_id"], []).append(Said(row["said_at"], row["type"], row["data"]))
-    return events
+    return [(row["position"], Said(row["said_at"], row["type"], row["data"])) for row in rows]
 
 
 async def add_optout(connection: Connection, event_id: str, said: Said) -> None:
