@@ -425,3 +425,15 @@ def test_a_person_is_called_when_a_closed_workspace_is_not_destroyed_in_time() -
     overdue = run(closed, ask.DeletionDue(), ask.RaiseAlarm())
     assert isinstance(overdue, PersonNeeded) and overdue.code == "DELETION_OVERDUE"
     assert isinstance(settle(run(overdue, ask.Retry())), Destroyed)
+
+
+def test_another_body_s_grant_widens_the_same_version_and_nothing_narrows_it() -> None:
+    one, both = permit(), permit(datasets=GRANTS[:2])
+    state = run(Unheard(), ask.Grant(one), ask.Amend(1, PERSONS[:2], GRANTS[:2]))
+    project = project_of(state)
+    assert project is not None
+    assert project.permit == both
+
+    assert decide(state, ask.Grant(one)) == ()
+    assert decide(state, ask.Grant(both)) == ()
+    assert decide(state, ask.Amend(1, PERSONS[:2], GRANTS[2:])) == ()

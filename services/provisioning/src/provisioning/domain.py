@@ -34,7 +34,7 @@ from provisioning.events import (
     Wished,
 )
 from provisioning.evolving import NOT_CLEARED, evolve
-from provisioning.project import Clearance, Project
+from provisioning.project import Clearance, Permit, Project
 from provisioning.states import (
     Closed,
     Destroyed,
@@ -90,7 +90,7 @@ def decide(state: State, command: Command) -> tuple[Event, ...]:
         case ask.Grant(permit):
             if project is None:
                 return (Wished(permit),)
-            if project.standing == "ended" or permit.version <= project.permit.version:
+            if project.standing == "ended" or not _is_news(permit, project.permit):
                 return ()
             return (Wished(permit),)
         case ask.Deliver(ids):
@@ -140,6 +140,13 @@ def decide(state: State, command: Command) -> tuple[Event, ...]:
             return (*_end(project, ABANDONED), *_keep(project))
         case _:
             assert_never(command)
+
+
+def _is_news(permit: Permit, known: Permit) -> bool:
+    """A later version; or the same one with more datasets, where several bodies grant one after the other."""
+    if permit.version != known.version:
+        return permit.version > known.version
+    return {grant.dataset_id for grant in permit.datasets} > {grant.dataset_id for grant in known.datasets}
 
 
 def _deliver(state: State, ids: tuple[str, ...]) -> tuple[Event, ...]:
