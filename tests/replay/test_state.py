@@ -45,13 +45,15 @@ def test_every_record_of_the_cases_is_read(records: list[Record]) -> None:
 
 def test_what_is_rebuilt_of_a_case_is_what_assess_says(records: list[Record], cases: list[Told]) -> None:
     memory, (catalogue, _) = memory_of(records), reference()
-    recorded, known = dict(memory.cases(LAW)), memory.reference(LAW)
+    recorded, testimony = dict(memory.cases(LAW)), memory.testimony()
     for told in cases:
         if told.case.get("settings"):
             continue  # Settings are a deployment's; one replay has one set of them.
         case, as_of = read_case(told.case)
         rules = assess(case, as_of, read_reference(catalogue, {"environments": independent_environments(told)}))
-        found = assessed(recorded[told.request_id], as_of, known, LAW)
+        rebuilt_case = recorded[told.request_id]
+        known = testimony.reference(rebuilt_case, as_of, LAW.permanent_bodies)
+        found = assessed(rebuilt_case, as_of, known, LAW)
         assert isinstance(found, Assessment)
         promised, rebuilt = (json.loads(json.dumps(each.as_json())) for each in (rules, found))
         own = {item["data"]["ref"] for item in told.case["history"] if item["type"].startswith("optout.")}

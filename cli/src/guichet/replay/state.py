@@ -22,11 +22,11 @@ from compliance.app import TOPICS as COMPLIANCE
 from compliance.assessment import Assessment, assess
 from compliance.case import Case, Item
 from compliance.files import File, Law, item_of
-from compliance.hosting import environments_on
 from compliance.problems import CaseError
 from compliance.reading import dataset_of
 from compliance.reference import Reference
 from compliance.storage import Said
+from compliance.testimony import Described, Hosted, Testimony
 from contracts import holders, intake, system, topics
 from contracts.facts import Fact
 from contracts.registry import short
@@ -66,6 +66,7 @@ class Memory:
 
     requests: dict[str, Told] = field(default_factory=dict)
     datasets: dict[str, tuple[Order, str]] = field(default_factory=dict)
+    """What holders said of their datasets, by event."""
     environments: dict[str, tuple[Order, Item]] = field(default_factory=dict)
     optouts: dict[str, tuple[Order, Item]] = field(default_factory=dict)
     not_read: list[NotRead] = field(default_factory=list)
@@ -82,9 +83,7 @@ class Memory:
         self.latest = max(self.latest or at, fact.instant if isinstance(fact, system.ClockSet) else at)
         order: Order = (at, heard.place)
         if isinstance(fact, holders.DatasetDescribed):
-            known = self.datasets.get(fact.dataset_id)
-            if known is None or known[0] < order:
-                self.datasets[fact.dataset_id] = (order, heard.data.decode())
+            _keep_first(self.datasets, event_id, (order, heard.data.decode()))
         elif isinstance(fact, ENVIRONMENTS):
             _keep_first(self.environments, event_id, (order, _item(heard)))
         elif isinstance(fact, OPTOUTS):
@@ -101,12 +100,15 @@ class Memory:
     def _told(self, request_id: str) -> Told:
         return self.requests.setdefault(request_id, Told())
 
-    def reference(self, law: Law) -> Reference:
-        """The catalogue and the environments as last described; the bodies with permanent access are the law's."""
-        return Reference(
-            {name: dataset_of(json.loads(text)) for name, (_, text) in self.datasets.items()},
-            law.permanent_bodies,
-            environments_on({}, [item for _, item in sorted(self.environments.values(), key=itemgetter(0))]),
+    def testimony(self) -> Testimony:
+        """What holders said of their datasets and hosts of their environments, each in the order it was said."""
+        described: dict[str, list[Described]] = {}
+        for (at, _), text in sorted(self.datasets.values(), key=itemgetter(0)):
+            dataset = dataset_of(json.loads(text))
+            described.setdefault(dataset.dataset_id, []).append(Described(0, at, dataset))
+        return Testimony(
+            {dataset_id: tuple(each) for dataset_id, each in described.items()},
+            tuple(Hosted(0, item) for _, item in sorted(self.environments.values(), key=itemgetter(0))),
         )
 
     def cases(self, law: Law) -> Iterator[tuple[str, Case]]:
@@ -144,13 +146,13 @@ def assessed(case: Case, day: date, reference: Reference, law: Law) -> Assessmen
 
 def state_of(memory: Memory, day: date, law: Law) -> dict[str, object]:
     """What was known of every request: as its portal saw it, and as the law saw it on that day."""
-    reference = memory.reference(law)
+    testimony = memory.testimony()
     found: dict[str, object] = {}
     for request_id, case in memory.cases(law):
         told = memory.requests[request_id]
         assert told.accepted is not None
         accepted = told.accepted[1]
-        assessment = assessed(case, day, reference, law)
+        assessment = assessed(case, day, testimony.reference(case, day, law.permanent_bodies), law)
         found[request_id] = {
             "portal": accepted.portal,
             "portal_reference": accepted.portal_reference,

@@ -119,7 +119,9 @@ def _outcome(before: Assessment | None, after: Assessment, request_id: str, inpu
         yield said.RequestConverted(request_id=request_id, on=on)
     elif outcome in (WITHDRAWN, ANSWERED, BLOCKED):
         costs = tuple(reason(found) for found in after.conditions if found == ONLY_COSTS_INCURRED)
-        yield said.RequestClosed(request_id=request_id, on=on, outcome=outcome_word(outcome), reasons=(*reasons, *costs))
+        yield said.RequestClosed(
+            request_id=request_id, on=on, outcome=outcome_word(outcome), reasons=(*reasons, *costs)
+        )
 
 
 def _silence(reasons: Iterable[Finding]) -> Finding:
