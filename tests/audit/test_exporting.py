@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import asyncpg
 import pytest
 
-from audit import exporting
 from audit.exporting import NotExported, Wanted
 from audit.proving import TilesMissing, prove_event, prove_inclusion
 from audit.signed import read_signed
@@ -22,21 +20,7 @@ from guichet_verify.notes import sign_note
 from guichet_verify.report import Level, Report, Status
 from guichet_verify.tree import leaf_hash, verify_inclusion
 from guichet_verify.verification import Asked, verify_bundle
-from signed_trails import KEY, POLICY, REQUEST, say, sign
-
-
-async def export(trail, path: Path, wanted: Wanted) -> exporting.Plan:
-    connection = await asyncpg.connect(trail.url)
-    try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            decided = await exporting.plan(connection, wanted)
-            told = []
-            pieces = [piece async for piece in exporting.stream(connection, decided, told.append)]
-    finally:
-        await connection.close()
-    await asyncio.to_thread(path.write_bytes, b"".join(pieces))
-    assert sum(told) == decided.leaves
-    return decided
+from signed_trails import KEY, POLICY, REQUEST, export, say, sign
 
 
 def verified(path: Path, **asked) -> Report:

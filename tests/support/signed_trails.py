@@ -1,10 +1,15 @@
 """A recorded trail signed by a key that the tests hold, and events to record."""
 
+import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from audit import exporting
+from audit.exporting import Wanted
 from guichet_verify.checkpoints import Checkpoint
 from guichet_verify.notes import SigningKey, sign_note
 from guichet_verify.policy import read_policy
@@ -47,3 +52,17 @@ async def say(
         "ce_sequence": str(sequence),
     }
     await trail.send(value, [(name, said.encode()) for name, said in headers.items()], subject.encode(), partition)
+
+
+async def export(trail: Any, path: Path, wanted: Wanted) -> exporting.Plan:
+    connection = await asyncpg.connect(trail.url)
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            decided = await exporting.plan(connection, wanted)
+            told = []
+            pieces = [piece async for piece in exporting.stream(connection, decided, told.append)]
+    finally:
+        await connection.close()
+    await asyncio.to_thread(path.write_bytes, b"".join(pieces))
+    assert sum(told) == decided.leaves
+    return decided
