@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Sequence
 
 import pytest
 
+from audit_records import memory_of, read
 from compliance.app import law_from
 from compliance.assessment import Assessment, assess
 from compliance.reading import read_case, read_reference
 from dossiers import CASES, Told, independent_environments, reference
-from guichet.replay.recorded import read_record
 from guichet.replay.state import Memory, assessed, state_hash, state_of
 from guichet_verify.leaves import Record
 
 LAW = law_from(CASES / "catalogue.json", None)
-
-
-read = cache(read_record)
-
-
-def memory_of(records: Iterable[Record]) -> Memory:
-    memory = Memory()
-    for record in records:
-        memory.hear(read(record))
-    return memory
 
 
 def logs_of(records: Sequence[Record]) -> dict[tuple[str, int], list[Record]]:

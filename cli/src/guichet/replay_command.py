@@ -1,4 +1,4 @@
-"""`guichet audit replay`: what was known then, from the trail alone; and recorded events said again."""
+"""`guichet audit replay`: what was known then, from the trail alone; what other rules decide; events said again."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from compliance.files import Law
     from guichet.replay.instants import Vector
+    from guichet.replay.policy import Draft
     from guichet.replay.state import Memory
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -36,6 +37,9 @@ def replay(
     sizes: Annotated[Path | None, typer.Option("--sizes", help="The sizes of the trees, as printed before.")] = None,
     day: Annotated[
         str | None, typer.Option("--day", help="YYYY-MM-DD to assess on; else the day of the last thing said.")
+    ] = None,
+    rules: Annotated[
+        str | None, typer.Option("--rules", metavar="PACK", help="Decide again by another rule pack: a name or a file.")
     ] = None,
     emit: Annotated[
         str | None, typer.Option("--emit", metavar="JOB", help="Say the records again on guichet.replay.JOB.")
@@ -52,17 +56,26 @@ def replay(
     "Then" is a vector of tree sizes, which is printed: for each log the largest checkpoint published by --as-of, or the
     sizes of a file, or everything. The hash of the state is SHA-256 over its canonical JSON: the same on any machine.
 
+    With --rules every recorded request is decided twice from its recorded inputs and dates, and what differs is shown
+    with the rule that makes the difference. A pack is a released one, or a file such as {"name": "draft",
+    "based_on": "fr-2026.1", "settings": {"fr.urgent-days": 20}, "set_aside": ["FR_MR007/INSURER_EXCLUDED"]}.
+
     Example: guichet audit replay --as-of 2027-03-01T00:00:00Z --request cf8e0752-8f1e-5123-bd3c-1b40b5dec40c
     """
     if as_of is not None and sizes is not None:
         console.fail("either --as-of or --sizes says what then means", "leave one of them out")
         raise typer.Exit(BAD_INPUT)
-    instant, asked_day = _instant(as_of), _day(day)
-    body = asyncio.run(_replay(database, instant, sizes, asked_day, request, emit, law, settings))
+    if sum(each is not None for each in (rules, emit, request)) > 1:
+        console.fail("--rules, --emit and --request are three questions", "ask one at a time")
+        raise typer.Exit(BAD_INPUT)
+    instant, asked_day, draft = _instant(as_of), _day(day), _draft(rules)
+    body = asyncio.run(_replay(database, instant, sizes, asked_day, request, emit, draft, law, settings))
     if as_json:
         console.show_json(body)
     else:
-        _show(body)
+        from guichet.replay.shown import show
+
+        show(body)
 
 
 async def _replay(
@@ -72,6 +85,7 @@ async def _replay(
     day: date | None,
     request: str | None,
     job: str | None,
+    draft: Draft | None,
     bodies: Path | None,
     settings: Path | None,
 ) -> dict[str, Any]:
@@ -80,6 +94,7 @@ async def _replay(
     from contracts.upcasters import digest
     from guichet.replay.emission import emit, topic_of
     from guichet.replay.instants import NoSuchVector, read_sizes, sizes_given, sizes_now, sizes_published
+    from guichet.replay.policy import compare
     from guichet.replay.recorded import records_until
     from guichet.replay.state import state_hash, state_of
 
@@ -99,18 +114,24 @@ async def _replay(
             return {"vector": vector.as_json(), "emitted": {"topic": topic_of(job), "records": said}}
         memory = await _remember(connection, vector)
     on = day or local_date(instant or memory.latest or datetime.now(PARIS))
-    state = state_of(memory, on, _law(bodies, settings))
-    digested = state_hash(state)
+    law = _law(bodies, settings)
+    state = state_of(memory, on, law)
     if request is not None and request not in state:
         raise StackError(f"no request {request} was recorded by then", "guichet audit replay lists those that were")
+    if draft is None:
+        answer: dict[str, Any] = {"requests": state if request is None else {request: state[request]}}
+    else:
+        answer = {
+            "rules": {"draft": draft.name, "based_on": draft.pack.name} | compare(memory, on, law, draft).as_json()
+        }
     return {
         "as_of": None if instant is None else instant.isoformat(),
         "vector": vector.as_json(),
         "day": on.isoformat(),
         "upcasters": digest(),
         "events": memory.events,
-        "state_sha256": digested,
-        "requests": state if request is None else {request: state[request]},
+        "state_sha256": state_hash(state),
+        **answer,
         "not_read": [
             {
                 "topic": each.place.topic,
@@ -190,37 +211,11 @@ def _day(text: str | None) -> date | None:
         raise typer.Exit(BAD_INPUT) from None
 
 
-def _show(body: dict[str, Any]) -> None:
-    vector = body["vector"]
-    then = {"now": "all that is recorded", "sizes": "the sizes given", "published": "what had been published"}
-    leaves = sum(vector["sizes"].values())
-    console.say(f"Then: {then[vector['basis']]}, {leaves:,} leaves in {len(vector['sizes'])} trees")
-    if "emitted" in body:
-        console.say(f"{body['emitted']['records']:,} records said again on {body['emitted']['topic']}")
-        return
-    for origin, size in vector["sizes"].items():
-        console.say(f"  {origin} {size}")
-    console.say(f"{body['events']:,} events read again, upcasters {body['upcasters'][:12]}, assessed on {body['day']}")
-    if body["requests"]:
-        _show_requests(body["requests"])
-    for each in body["not_read"]:
-        console.say(f"  not read: {each['topic']}/{each['partition']}/{each['offset']} {each['code']}")
-    console.say(f"State {body['state_sha256']}")
+def _draft(asked: str | None) -> Draft | None:
+    from guichet.replay.policy import NotAPack, read_draft
 
-
-def _show_requests(requests: dict[str, Any]) -> None:
-    from rich.table import Table
-
-    table = Table("Request", "Portal's reference", "Route", "Status", "Outcome", "Permit", "Workspace", box=None)
-    for request_id, found in requests.items():
-        assessment, public = found["assessment"] or {}, found["public"]
-        table.add_row(
-            request_id,
-            found["portal_reference"],
-            assessment.get("route") or "–",
-            assessment.get("status") or ", ".join(found["not_assessed"]),
-            assessment.get("outcome") or "–",
-            (assessment.get("permit") or {}).get("status", "–"),
-            (public["workspace"] or {}).get("state", "–"),
-        )
-    console.out().print(table)
+    try:
+        return None if asked is None else read_draft(asked)
+    except NotAPack as error:
+        console.fail(f"--rules: {error}", "guichet rules list says what there is")
+        raise typer.Exit(BAD_INPUT) from None

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chassis.errors import Unavailable
@@ -61,7 +62,7 @@ class Publication:
     async def _publish(self, found: Sequence[Signed], *, first: bool) -> None:
         async with self._transactions() as transaction:
             for each in found:
-                known = await _keep(transaction.connection, each)
+                known = await _keep(transaction.connection, each, transaction.now)
                 if known and first:
                     continue
                 # A log of checkpoints would grow by each of its own for ever: those go to HTTP and the witness only.
@@ -83,8 +84,11 @@ class Publication:
         ]
 
 
-async def _keep(connection: Connection, signed: Signed) -> bool:
-    """Enters a checkpoint, or the signatures that it gained; whether it was there already."""
+async def _keep(connection: Connection, signed: Signed, now: datetime) -> bool:
+    """Enters a checkpoint, or the signatures that it gained; whether it was there already.
+
+    It is published at the time of the fact that says so: in the sandbox that is what `--as-of` is asked in.
+    """
     row = await connection.fetchrow(
         "SELECT log_id, note FROM audit.log JOIN audit.checkpoint USING (log_id) WHERE origin = $1 AND tree_size = $2",
         signed.origin,
@@ -102,11 +106,12 @@ async def _keep(connection: Connection, signed: Signed) -> bool:
     await connection.execute(
         """
         INSERT INTO audit.checkpoint (log_id, tree_size, note, published_at)
-        SELECT log_id, $2, $3, now() FROM audit.log WHERE origin = $1 ON CONFLICT DO NOTHING
+        SELECT log_id, $2, $3, $4 FROM audit.log WHERE origin = $1 ON CONFLICT DO NOTHING
         """,
         signed.origin,
         signed.size,
         signed.note,
+        now,
     )
     return False
 
