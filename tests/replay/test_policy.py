@@ -43,10 +43,10 @@ def test_the_pack_in_force_moves_nothing(memory: Memory, cases: list[Told]) -> N
 def test_a_rule_set_aside_touches_exactly_the_requests_it_was_shown_in(
     tmp_path: Path, memory: Memory, cases: list[Told], code: str
 ) -> None:
-    day, reference = max(told.as_of for told in cases), memory.reference(LAW)
+    day, testimony = max(told.as_of for told in cases), memory.testimony()
     touched = set()
     for request_id, case in memory.cases(LAW):
-        found = assessed(case, day, reference, LAW)
+        found = assessed(case, day, testimony.reference(case, day, LAW.permanent_bodies), LAW)
         assert isinstance(found, Assessment)
         shown = {each.code for each in (*found.reasons, *found.missing)}
         shown |= {f"{left.route}/{left.code}" for left in found.alternatives}
@@ -102,9 +102,9 @@ def test_a_name_nobody_knows_is_no_pack() -> None:
 
 
 def test_every_rule_of_a_pack_can_be_set_aside_alone(memory: Memory, cases: list[Told]) -> None:
-    day, reference = max(told.as_of for told in cases), memory.reference(LAW)
-    draft = read_draft("fr-2026.1")
+    day, draft = max(told.as_of for told in cases), read_draft("fr-2026.1")
     _, case = next(iter(memory.cases(LAW)))
+    reference = memory.testimony().reference(case, day, LAW.permanent_bodies)
     for code in rules_of(draft.pack):
         alone = replace(draft, set_aside=frozenset({code}))
         assert isinstance(assessed(case, day, reference, replace(LAW, settings=alone.over(LAW.settings))), Assessment)

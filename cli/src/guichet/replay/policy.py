@@ -162,13 +162,14 @@ class Comparison:
 
 def compare(memory: Memory, day: date, law: Law, draft: Draft) -> Comparison:
     """Decide every recorded request again from its recorded inputs and dates, as in force and as drafted. Pure."""
-    reference, found = memory.reference(law), Comparison()
+    testimony, found = memory.testimony(), Comparison()
     drafted = replace(law, settings=draft.over(law.settings))
     for request_id, case in memory.cases(law):
         submission = case.submission()
         if submission is None or pack_for(submission.on) != draft.pack:
             found.under_another_pack += 1
             continue
+        reference = testimony.reference(case, day, law.permanent_bodies)
         before, after = assessed(case, day, reference, law), assessed(case, day, reference, drafted)
         if not isinstance(before, Assessment) or not isinstance(after, Assessment):
             found.not_assessed.append(request_id)
