@@ -216,3 +216,27 @@ async def test_a_withdrawal_says_what_it_costs(desk: Any) -> None:
     (closed,) = [data for name, data in await desk.said() if name == "request.closed"]
     assert closed["outcome"] == "WITHDRAWN"
     assert {"code": "ONLY_COSTS_INCURRED", "citation": "EHDS:62(5)"} in closed["reasons"]
+
+
+async def test_the_same_again_is_said_again(desk: Any) -> None:
+    await granted(desk)
+    for day in ("2030-03-04", "2030-05-06"):
+        await desk.on(day)
+        await desk.said()
+        await desk.tell("incident.reported", {"kind": "SHARED_ACCESS"})
+        said = await desk.said()
+        assert dated(said) == [("permit.suspended", day), ("noncompliance.found", day)]
+        (suspended,) = [data for name, data in said if name == "permit.suspended"]
+        assert {"code": "SHARED_ACCESS", "citation": "EHDS:61(2)"} in suspended["reasons"]
+        await desk.tell("resumption.ordered", {})
+        assert ("permit.resumed", day) in dated(await desk.said())
+
+    await desk.on("2030-06-03")
+    await desk.tell("interest.declared", {"person": "r-1"})
+    await desk.notice("output.requested", {"ref": "out-1", "kind": "model", "min_cell": 0, "personal": False})
+    await desk.said()
+    for hour in ("11:00", "12:00"):
+        await desk.on("2030-06-03", hour)
+        await desk.tell("output.checked", {"ref": "out-1", "verdict": "released", "by": ["r-1"]})
+        (found,) = [data for name, data in await desk.said() if name == "noncompliance.found"]
+        assert (found["code"], found["citation"]) == ("ACT_BY_CONFLICTED_PERSON", "EHDS:55(3)")

@@ -27,11 +27,13 @@ from compliance.procedure import (
     REFUSED,
     START_ALLOWED,
     WITHDRAWN,
+    Breach,
     Procedure,
 )
 from compliance.proceedings import Known, known, proceed
 from compliance.reference import Reference
 from compliance.register import Register, register
+from compliance.rules.documents import current_documents
 from compliance.rules.european_routes import EU_STATISTICS_REQUEST, applicable_categories
 from compliance.rules.french_routes import FR_EXEMPT_INTERNAL, FR_PERMANENT
 from compliance.steps import Deadline
@@ -100,6 +102,7 @@ class Particulars:
     state_body: bool
     covers_environments: tuple[str, ...] | None = None
     """What the impact assessment covers; None when the dossier has none."""
+    breaches: tuple[Breach, ...] = ()
     held: PermitView | None = None
     """The permit that was issued and is not shown while the case is blocked (see `held`)."""
 
@@ -169,7 +172,9 @@ def assess(case: Case, as_of: date, reference: Reference, settings: Settings | N
     environment = _environment(gate, procedure, permit, today)
     persons_missing = gate.person_findings() if gate is not None else ()
     procedure.reasons.extend(persons_missing)
-    procedure.reasons.extend(set_aside(seen.acts.conflicted, pack.regime))
+    conflicted = set_aside(seen.acts.conflicted, pack.regime)
+    procedure.reasons.extend(conflicted)
+    procedure.breaches.extend(Breach(i.at, f.code, f.citation) for i in seen.acts.conflicted for f in conflicted)
     listed = opt_outs(look, procedure)
     applies = () if procedure.route is None else (Finding("ROUTE_APPLIES", str(procedure.citation)),)
     passed = (environment is None or environment.cleared) and not persons_missing
@@ -309,12 +314,13 @@ def _particulars(look: Look, procedure: Procedure, permit: Permit | None) -> Par
         crosses_potential_identifiers=dossier.data.crosses_potential_identifiers,
         state_body=dossier.applicant.state_body,
         covers_environments=_covered(dossier),
+        breaches=tuple(procedure.breaches),
     )
 
 
 def _covered(dossier: Dossier) -> tuple[str, ...] | None:
-    assessments = [document for document in dossier.documents if document.code == "DPIA"]
-    if not assessments:
+    assessments = current_documents(dossier).get("DPIA")
+    if assessments is None:
         return None
     return tuple(sorted({name for document in assessments for name in document.covers_environments or ()}))
 

@@ -6,7 +6,7 @@ from compliance.assessment import Assessment
 from compliance.calendars import DAY
 from compliance.coded import Finding
 from compliance.deadline_facts import deadline_facts
-from compliance.permit_facts import permit_facts
+from compliance.permit_facts import new_breaches, permit_facts
 from compliance.procedure import (
     ANSWERED,
     BLOCKED,
@@ -20,7 +20,6 @@ from compliance.procedure import (
     WITHDRAWN,
 )
 from compliance.proceedings import ONLY_COSTS_INCURRED
-from compliance.rules.noncompliance import NONCOMPLIANCE
 from compliance.wire import alternative, finding, outcome_word, reason, regime
 from contracts import compliance as said
 from contracts.facts import Fact
@@ -147,16 +146,11 @@ def _outputs(before: Assessment | None, after: Assessment, request_id: str) -> I
 
 
 def _noncompliance(before: Assessment | None, after: Assessment, request_id: str) -> Iterator[Fact]:
-    known = frozenset[Finding]() if before is None else frozenset(before.reasons)
-    for found in after.reasons:
-        if found.code in NONCOMPLIANCE and found not in known:
-            yield said.NoncomplianceFound(
-                request_id=request_id,
-                on=after.as_of,
-                code=found.code,
-                citation=found.citation,
-                subject=found.subject,
-            )
+    """One fact for each breach, also where the same happens again."""
+    for found in new_breaches(before, after):
+        yield said.NoncomplianceFound(
+            request_id=request_id, on=after.as_of, code=found.code, citation=found.citation, subject=None
+        )
 
 
 def _register(before: Assessment | None, after: Assessment, request_id: str) -> Iterator[Fact]:

@@ -3,7 +3,7 @@
 from compliance.case import Item
 from compliance.coded import Finding
 from compliance.look import Look
-from compliance.procedure import Procedure
+from compliance.procedure import Breach, Procedure
 from compliance.steps import after, of, run
 
 OPEN_HEARING = Finding("OPEN_HEARING", "EHDS:63(2)")
@@ -31,11 +31,13 @@ def report_incidents(look: Look, shown: Procedure, items: tuple[Item, ...]) -> N
         kind = item.word("kind")
         if look.regime == "FR":
             shown.reasons.append(Finding(kind, "CSP:L1461-1"))
+            shown.breaches.append(Breach(item.at, kind, "CSP:L1461-1"))
             shown.actions.append(TELL_SUPERVISOR_IN_FRANCE)
             continue
         if kind in KINDS:
             article, ceiling, actions = KINDS[kind]
             shown.reasons.extend((Finding(kind, article), ceiling))
+            shown.breaches.append(Breach(item.at, kind, article))
             shown.actions.extend(actions)
         shown.actions.append(OPEN_HEARING)
         heard = run("hearing", item.on, after(items, item), of("views.submitted.v1"), look.today, look.law)

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from compliance.assessment import Assessment, PermittedDataset, PermitView
 from compliance.calendars import DAY
+from compliance.coded import Finding, once
 from compliance.held import last_permit
 from compliance.permit import ACTIVE, CLOSED, EXPIRED, EXTENSION_ARTICLE, REVOKED, SUSPENDED
+from compliance.procedure import Breach
 from compliance.wire import finding, reason
 from contracts import compliance as said
 from contracts.facts import Fact
@@ -176,4 +178,12 @@ def _suspended(before: Assessment | None, after: Assessment, request_id: str) ->
 
 def _new(before: Assessment | None, after: Assessment) -> tuple[Reason, ...]:
     known = () if before is None else before.reasons
-    return tuple(reason(found) for found in after.reasons if found not in known)
+    found = [each for each in after.reasons if each not in known]
+    found += [Finding(breach.code, breach.citation) for breach in new_breaches(before, after)]
+    return tuple(map(reason, once(found)))
+
+
+def new_breaches(before: Assessment | None, after: Assessment) -> tuple[Breach, ...]:
+    """What was done since that the law does not allow, the same again included."""
+    known = () if before is None else before.particulars.breaches
+    return tuple(breach for breach in after.particulars.breaches if breach not in known)

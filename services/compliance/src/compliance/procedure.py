@@ -1,7 +1,7 @@
 """What a procedure comes to on a day: the route, where it stands, why, and what a permit would rest on."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from compliance.case import Item
 from compliance.coded import Alternative, Finding
@@ -45,6 +45,15 @@ class Grant:
         return item.place > self.act.place if self.act is not None else item.on >= self.issued_on
 
 
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """Something done that the law does not allow: an incident, an act by somebody who may not act."""
+
+    at: datetime
+    code: str
+    citation: str
+
+
 @dataclass(slots=True)
 class Procedure:
     """The state of a procedure while it is worked out; read-only afterwards."""
@@ -59,6 +68,7 @@ class Procedure:
     conditions: list[Finding] = field(default_factory=list)
     actions: list[Finding] = field(default_factory=list)
     deadlines: list[Deadline] = field(default_factory=list)
+    breaches: list[Breach] = field(default_factory=list)
     datasets: dict[str, str] = field(default_factory=dict)
     grant: Grant | None = None
     complete_on: date | None = None
