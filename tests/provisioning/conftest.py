@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ import pytest
 
 from chassis.messages import Message
 from chassis.runtime import Runtime
+from chassis.topology import ensure_database, ensure_template
 from contracts.compliance import PermitIssued, PermittedDataset
 from contracts.dossier import Person
 from contracts.envelope import Envelope
@@ -27,6 +29,9 @@ from contracts.identity import permit_id, workspace_id
 from guichet.stack.postgres import Postgres
 from provisioning.app import build
 from provisioning.desk import Desk
+from provisioning.environments import Cohort, Order, names
+from provisioning.environments.postgres import PostgresEnvironment
+from provisioning.project import Grant, Permit, Table
 from provisioning.settings import ProvisioningSettings
 from provisioning.synthetic import fill_holder
 
@@ -222,6 +227,72 @@ async def bench(postgres: Postgres, holder_url: str) -> AsyncIterator[Bench]:
     """A service with its steps running."""
     async with running(postgres, holder_url) as made:
         yield made
+
+
+SNDS = Grant("snds-main", "1", "snds", "cnam", ("a", "e"), 2014, 2024)
+SOON = timedelta(days=30)
+
+
+@dataclass
+class Place:
+    """The workspaces database of an owner who is no superuser, with two open workspaces in it."""
+
+    environment: PostgresEnvironment
+    holder_url: str
+    workspaces_url: str
+    postgres: Postgres
+    first: str
+    second: str
+    keys: dict[str, bytes]
+    tables: dict[str, tuple[Table, ...]]
+
+    def admin_url(self, workspace_id: str) -> str:
+        """The superuser's connection to the database of a workspace."""
+        return self.postgres.url_of(self.postgres.superuser, self.postgres.password, names.schema(workspace_id))
+
+    async def enter(self, workspace_id: str, ref: str = "p-1") -> asyncpg.Connection:
+        return await asyncpg.connect(await self.environment.connect(workspace_id, ref, datetime.now(UTC) + SOON))
+
+
+def bare_permit(**changes: bool) -> Permit:
+    """A permit as an environment sees it."""
+    return Permit("permit", 1, "declaration", "FR", date(2030, 1, 1), (), (SNDS,), "env", **changes)
+
+
+@pytest.fixture(scope="module")
+async def place(postgres: Postgres, holder_url: str) -> AsyncIterator[Place]:
+    name, secret = f"ws{secrets.token_hex(4)}", secrets.token_urlsafe(12)
+    # As `guichet up` does for every database of a stack; only a superuser can.
+    admin = await asyncpg.connect(postgres.superuser_url)
+    await ensure_database(admin, name, secret, makes_roles=True)
+    await ensure_template(postgres.superuser_url, name)
+    for row in await admin.fetch("SELECT datname FROM pg_database WHERE datallowconn AND datname <> $1", name):
+        await admin.execute(f'REVOKE CONNECT, TEMPORARY ON DATABASE "{row["datname"]}" FROM PUBLIC')
+    await admin.close()
+    url = postgres.url_of(name, secret, name)
+    environment = PostgresEnvironment(holder_url, url)
+    made = Place(
+        environment,
+        holder_url,
+        url,
+        postgres,
+        str(uuid4()),
+        str(uuid4()),
+        {},
+        {},
+    )
+    for made_id in (made.first, made.second):
+        order = Order(made_id, 1)
+        key = made.keys[made_id] = secrets.token_bytes(32)
+        await environment.prepare(order)
+        cohort = Cohort(frozenset({"person-3", "person-5"}), key)
+        extraction = await environment.fill(order, bare_permit(), [SNDS], cohort)
+        made.tables[made_id] = extraction.tables[SNDS]
+        await environment.admit(order, ["p-1", "p-2"], datetime.now(UTC) + SOON, False)
+        await environment.open(order, made.tables[made_id])
+    yield made
+    for made_id in (made.first, made.second):
+        await environment.destroy(Order(made_id, 9))
 
 
 @pytest.fixture(autouse=True)

@@ -31,7 +31,7 @@ async def test_a_copy_has_the_manifest_of_its_original(bench: Bench, postgres: P
     )
     assert sum(t.rows for t in originals) > 1000
     await target.destroy(order)
-    with pytest.raises(Refused, match="TABLE_NOT_THERE"):
+    with pytest.raises(Refused, match="WORKSPACE_NOT_THERE"):
         async with target.read(order.workspace_id, originals[0].table):
             pass
 

@@ -47,7 +47,7 @@ async def lose(bench: Bench, environment_id: str = ENVIRONMENT, evidence: str = 
 
 
 async def rows_of(url: str, place: str, table: str) -> int:
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(url, database=schema(place))
     try:
         return int(await connection.fetchval(f"SELECT count(*) FROM {schema(place)}.{table}"))
     finally:
@@ -55,11 +55,11 @@ async def rows_of(url: str, place: str, table: str) -> int:
 
 
 async def traces_of(url: str, place: str) -> int:
-    """Schemas and roles that a server still has of a place."""
+    """Databases and roles that a server still has of a place."""
     connection = await asyncpg.connect(url)
     try:
         found = await connection.fetchval(
-            "SELECT (SELECT count(*) FROM pg_namespace WHERE nspname = $1) "
+            "SELECT (SELECT count(*) FROM pg_database WHERE datname = $1) "
             "+ (SELECT count(*) FROM pg_roles WHERE starts_with(rolname, $1))",
             schema(place),
         )
@@ -75,7 +75,7 @@ def names(said: Sequence[tuple[str, dict[str, Any]]]) -> list[str]:
 async def test_a_lost_qualification_moves_the_workspace_to_an_environment_that_is_cleared(
     postgres: Postgres, holder_url: str
 ) -> None:
-    async with two_environments(postgres, holder_url) as (bench, other_url):
+    async with two_environments(postgres, holder_url) as (bench, _):
         await bench.tell(permit(bench.request_id, covers_environments=COVERED))
         made = (await bench.until("workspace.provisioned"))["tables"]
         await bench.until("workspace.opened")
@@ -116,7 +116,7 @@ async def test_a_lost_qualification_moves_the_workspace_to_an_environment_that_i
 
         # The same pseudonyms for the same persons, at the other place.
         session = await bench.as_person("p-pi")
-        assert await session.fetchval("SELECT current_database()") == urlsplit(other_url).path[1:]
+        assert await session.fetchval("SELECT current_database()") == schema(place_of(bench.workspace_id, 1))
         assert await session.fetch("SELECT person_id FROM snds_main_persons ORDER BY 1") == seen
         await session.close()
         async with bench.desk() as desk:
@@ -195,7 +195,7 @@ async def test_a_copy_that_does_not_equal_its_source_is_never_opened(postgres: P
         await bench.tell(permit(bench.request_id, covers_environments=COVERED))
         await bench.until("workspace.opened")
         await bench.quiet()
-        admin = await asyncpg.connect(bench.workspaces_url)
+        admin = await asyncpg.connect(bench.workspaces_url, database=schema(bench.workspace_id))
         await admin.execute(f"UPDATE {schema(bench.workspace_id)}.snds_main_persons SET person_id = person_id || 'x'")
         await admin.close()
         await lose(bench)

@@ -49,12 +49,20 @@ class Table:
 def text_of(row: list[str | None]) -> str:
     def one(value: str | None) -> str:
         if value is None:
-            return ""
-        if value == "" or any(c in '"\\(), \t\n\r\f\v' for c in value):
-            return '"' + value.replace("\\", "\\\\").replace('"', '""') + '"'
+            return "\\N"
+        for plain, escaped in (
+            ("\\", "\\\\"),
+            ("\b", "\\b"),
+            ("\f", "\\f"),
+            ("\n", "\\n"),
+            ("\r", "\\r"),
+            ("\t", "\\t"),
+            ("\v", "\\v"),
+        ):
+            value = value.replace(plain, escaped)
         return value
 
-    return "(" + ",".join(map(one, row)) + ")"
+    return "\t".join(map(one, row))
 
 
 @dataclass

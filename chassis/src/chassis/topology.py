@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from chassis.closing import close_database
 from contracts.topics import TOPICS
 
 RETENTION_MS = 31 * 24 * 3600 * 1000
@@ -43,7 +44,7 @@ class TopologySettings(BaseSettings):
     """JSON: the password of each role that owns a database of its name."""
     readers: dict[str, Reader] = Field(default_factory=dict)
     role_makers: tuple[str, ...] = ()
-    """JSON: the owners that may make roles, and of PostgreSQL's roles manage no others."""
+    """JSON: the owners that may make roles and databases, and manage no others."""
 
 
 @dataclass(frozen=True)
@@ -150,12 +151,34 @@ async def ensure_role(connection: asyncpg.Connection, name: str, password: str) 
 async def ensure_database(
     connection: asyncpg.Connection, name: str, password: str, *, makes_roles: bool = False
 ) -> None:
-    """One role and one database of the same name, owned by it, which no other role may enter."""
+    """One role and one database of the same name, owned by it, which no other role may enter.
+
+    `makes_roles`: the role may make other roles and databases.
+    """
     role = await ensure_role(connection, name, password)
-    await connection.execute(f"ALTER ROLE {role} {'CREATEROLE' if makes_roles else 'NOCREATEROLE'}")
+    await connection.execute(f"ALTER ROLE {role} {'CREATEROLE CREATEDB' if makes_roles else 'NOCREATEROLE NOCREATEDB'}")
     if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
         await connection.execute(f"CREATE DATABASE {role} OWNER {role}")
     await connection.execute(f"REVOKE CONNECT, TEMPORARY ON DATABASE {role} FROM PUBLIC")
+
+
+async def ensure_template(superuser_url: str, name: str) -> None:
+    """The template of the databases that the role `name` makes: closed, and never entered by anybody else."""
+    connection = await asyncpg.connect(superuser_url, timeout=20)
+    try:
+        role, template = await connection.fetchrow("SELECT quote_ident($1), quote_ident($1 || '_template')", name)
+        # A login cannot raise what only a superuser, or who was let, may set.
+        await connection.execute(f"GRANT SET ON PARAMETER temp_file_limit TO {role}")
+        if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1 || '_template'", name):
+            await connection.execute(f"CREATE DATABASE {template} OWNER {role}")
+        await connection.execute(f"REVOKE ALL ON DATABASE {template} FROM PUBLIC")
+    finally:
+        await connection.close(timeout=5)
+    inside = await asyncpg.connect(superuser_url, database=f"{name}_template", timeout=20)
+    try:
+        await close_database(inside)
+    finally:
+        await inside.close(timeout=5)
 
 
 async def ensure_reader(connection: asyncpg.Connection, name: str, password: str, database: str) -> None:
@@ -180,6 +203,8 @@ async def ensure_all(settings: TopologySettings) -> None:
         for name, password in settings.databases.items():
             makes_roles = name in settings.role_makers
             await ensure_database(connection, name, password.get_secret_value(), makes_roles=makes_roles)
+            if makes_roles:
+                await ensure_template(settings.superuser_url.get_secret_value(), name)
         for name, reader in settings.readers.items():
             await ensure_reader(connection, name, reader.password.get_secret_value(), reader.database)
         await close_server(connection)

@@ -6,7 +6,7 @@ import asyncpg
 
 from audit import deployment
 from audit.signing import keys
-from chassis.topology import close_server, ensure_database, ensure_reader
+from chassis.topology import close_server, ensure_database, ensure_reader, ensure_template
 from guichet.stack.state import SERVICES, StackState
 
 HOLDER = "holder"
@@ -40,8 +40,9 @@ async def ensure_databases(state: StackState) -> None:
     connection = await asyncpg.connect(state.postgres.url("postgres"), timeout=10)
     try:
         for name in OWNERS:
-            # Provisioning makes a role for each researcher.
+            # Provisioning makes a database for each workspace and a role for each researcher.
             await ensure_database(connection, name, state.passwords[name], makes_roles=name == WORKSPACES)
+        await ensure_template(state.postgres.url("postgres"), WORKSPACES)
         await ensure_reader(connection, HOLDER_READER, state.passwords[HOLDER_READER], HOLDER)
         await deployment.ensure_roles(connection, {role: state.passwords[role] for role in deployment.ROLES})
         await deployment.ensure_database(connection)

@@ -86,12 +86,16 @@ class Actual:
     """What an environment has of a workspace by its own look, whatever it was told to have.
 
     tables    {table: dataset}; logins without the probe's; sessions are those of anybody
+    unread    tables and logins that lack a right they should have, so that somebody admitted could not read
+    beyond    names of what a login of this workspace reaches and should not
     """
 
     there: bool
     tables: Mapping[str, str]
     logins: tuple[Login, ...]
     sessions: int
+    unread: tuple[str, ...] = ()
+    beyond: tuple[str, ...] = ()
 
 
 class Environment(Protocol):
@@ -141,6 +145,10 @@ class Environment(Protocol):
 
     async def inspect(self, workspace_id: str) -> Actual:
         """What is really there; reads no row. A workspace that is gone, or never was, has nothing."""
+        ...
+
+    async def restore(self, order: Order) -> None:
+        """Takes every right away that reaches beyond the workspace and gives back those within; lets nobody in."""
         ...
 
     async def manifests(self, workspace_id: str) -> tuple[Table, ...]:

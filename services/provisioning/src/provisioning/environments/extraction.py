@@ -1,12 +1,13 @@
 """From the holder's tables to a workspace's: what may leave, without those who opted out, under pseudonyms.
 
-Rows are streamed as COPY text: what is in memory does not grow with the table.
+Rows are streamed as COPY text, each person's together: what is in memory does not grow with the table.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,14 +15,16 @@ from itertools import groupby
 import asyncpg
 
 from provisioning.environments import Cohort, Refused
+from provisioning.environments.manifest import Manifest
 from provisioning.environments.names import literal, quoted
 from provisioning.project import Grant, Permit
 
 PSEUDONYM = "person_id"
 PSEUDONYM_DIGITS = 32
 """128 bits of the HMAC: two of a thousand million persons share one with a chance of 10^-21."""
-KNOWN_PSEUDONYMS = 50_000
 CHUNKS_AHEAD = 4
+SORT_MEMORY = "128MB"
+"""What a server may use to sort; beyond it, its disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,34 +108,40 @@ def selection(source: Source, all_sources: Sequence[Source], grant: Grant, permi
 
 
 class Pseudonyms:
-    """Rewrites COPY text whose first column is a person: drops excluded persons, names the others for this project."""
+    """Rewrites COPY text whose first column is a person: drops excluded persons, names the others for this project.
+
+    Rows of one person come together: each person is hashed once, and only the last one is remembered.
+    """
 
     def __init__(self, cohort: Cohort) -> None:
         self._key = cohort.key
         self._excluded = {ref.encode() for ref in cohort.excluded}
-        self._known: dict[bytes, bytes] = {}
+        self._ref: bytes | None = None
+        self._name: bytes | None = None
         self._rest = b""
         self.met: set[bytes] = set()
         """The excluded persons that were there."""
 
-    def rewrite(self, chunk: bytes) -> bytes:
-        """The rewritten rows that are complete with this chunk."""
+    def rewrite(self, chunk: bytes) -> list[bytes]:
+        """The rewritten rows that are complete with this chunk, without their newlines."""
         lines = (self._rest + chunk).split(b"\n")
         self._rest = lines.pop()
         kept = []
-        known = self._known
+        last, name = self._ref, self._name
         for line in lines:
-            ref, tab, rest = line.partition(b"\t")
-            if ref in self._excluded:
-                self.met.add(ref)
-                continue
-            name = known.get(ref)
-            if name is None:
-                if len(known) >= KNOWN_PSEUDONYMS:
-                    known.clear()
-                name = known[ref] = pseudonym(self._key, ref)
-            kept.append(name + tab + rest)
-        return b"\n".join(kept) + b"\n" if kept else b""
+            ref, _, rest = line.partition(b"\t")
+            if ref != last:
+                last, name = ref, self._name_of(ref)
+            if name is not None:
+                kept.append(name + rest)
+        self._ref, self._name = last, name
+        return kept
+
+    def _name_of(self, ref: bytes) -> bytes | None:
+        if ref in self._excluded:
+            self.met.add(ref)
+            return None
+        return pseudonym(self._key, ref) + b"\t"
 
 
 def pseudonym(key: bytes, ref: bytes) -> bytes:
@@ -140,31 +149,54 @@ def pseudonym(key: bytes, ref: bytes) -> bytes:
     return hmac.digest(key, ref, "sha256").hex()[:PSEUDONYM_DIGITS].encode()
 
 
+async def shuffled(holder: asyncpg.Connection, query: str) -> str:
+    """The query with its rows in an order of persons that is drawn anew, each person's rows together.
+
+    In the holder's own order, or in the same order twice, two projects could be joined row by row. The seed is a
+    setting of the session and no part of the statement, so no log has it.
+    """
+    await holder.execute(f"SET work_mem = {literal(SORT_MEMORY)}")
+    await holder.execute("SELECT set_config('guichet.seed', $1, false)", str(secrets.randbits(62)))
+    return f"SELECT * FROM ({query}) AS leaving ORDER BY {_ORDER}"  # noqa: S608 - made by `selection`
+
+
+# The setting is read once, in a sub-query of its own, not for each row. Two persons with one hash may come mixed.
+_ORDER = f"hashtextextended({PSEUDONYM}, (SELECT current_setting('guichet.seed')::bigint))"
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """The manifest of a table that was made, and the excluded persons who were met on the way."""
+
+    rows: int
+    sha256: str
+    met: frozenset[bytes]
+
+
 async def copy_table(
     holder: asyncpg.Connection, workspaces: asyncpg.Connection, query: str, schema: str, table: str, cohort: Cohort
-) -> set[bytes]:
-    """Makes a table of a workspace from a query at the holder's, and gives the excluded persons who were met.
-
-    The rows are stored in the order of the pseudonyms: in the holder's order, two projects could be joined row by row.
-    """
+) -> Copied:
+    """Makes a table of a workspace from a query at the holder's, its rows shuffled."""
     place = f"{quoted(schema)}.{quoted(table)}"
     columns = [(a.name, a.type.name) for a in (await holder.prepare(query)).get_attributes()]
     await workspaces.execute(f"DROP TABLE IF EXISTS {place}")
     described = ", ".join(f"{quoted(name)} {_TYPES.get(kind, kind)}" for name, kind in columns)
     await workspaces.execute(f"CREATE TABLE {place} ({described})")
-    rewriting = Pseudonyms(cohort)
+    arriving = await shuffled(holder, query)
+    rewriting, found = Pseudonyms(cohort), Manifest()
     queue: asyncio.Queue[bytes] = asyncio.Queue(CHUNKS_AHEAD)
 
     async def put(chunk: bytes) -> None:
         if rows := rewriting.rewrite(chunk):
-            await queue.put(rows)
+            found.add(rows)
+            await queue.put(b"\n".join(rows) + b"\n")
 
     async def take() -> AsyncIterator[bytes]:
         while rows := await queue.get():
             yield rows
 
     async def read() -> None:
-        await holder.copy_from_query(query, output=put)
+        await holder.copy_from_query(arriving, output=put)
         await queue.put(b"")
 
     try:
@@ -174,10 +206,9 @@ async def copy_table(
     except ExceptionGroup as both:
         # The first to fail is the cause; the other was cancelled for it.
         raise both.exceptions[0] from None
-    index = quoted(f"{table}_person")
-    await workspaces.execute(f"CREATE INDEX {index} ON {place} ({PSEUDONYM})")
-    await workspaces.execute(f"CLUSTER {place} USING {index}")
-    return rewriting.met
+    await workspaces.execute(f"SET LOCAL maintenance_work_mem = {literal(SORT_MEMORY)}")
+    await workspaces.execute(f"CREATE INDEX {quoted(f'{table}_person')} ON {place} ({PSEUDONYM})")
+    return Copied(found.rows, found.digest(), frozenset(rewriting.met))
 
 
 _TYPES = {"int4": "integer", "int8": "bigint", "bpchar": "text", "varchar": "text"}

@@ -32,7 +32,7 @@ from provisioning.environments import (
 from provisioning.environments import (
     http_wire as wire,
 )
-from provisioning.environments.extraction import Pseudonyms, pseudonym, selection, sources
+from provisioning.environments.extraction import Pseudonyms, pseudonym, selection, shuffled, sources
 from provisioning.environments.http_client import Answer, Client, Host
 from provisioning.environments.http_rows import (
     NotRows,
@@ -76,7 +76,7 @@ class HttpEnvironment:
                 await self.drop(order, [grant.dataset_id])
                 tables = []
                 for source in covered:
-                    query = _shuffled(selection(source, covered, grant, permit))
+                    query = await shuffled(holder, selection(source, covered, grant, permit))
                     name = f"{names.table_prefix(grant.dataset_id)}_{source.table}"
                     rewriting = Pseudonyms(cohort)
                     async with (
@@ -208,6 +208,9 @@ class HttpEnvironment:
             return Actual(False, {}, (), 0)
         logins = tuple(Login(each.login, each.enters, each.until) for each in status.logins)
         return Actual(True, {t.table: t.dataset_id for t in status.tables}, logins, status.sessions)
+
+    async def restore(self, order: Order) -> None:
+        """See `Environment.restore`. Rights inside are the provisioner's affair: none are reported, none set."""
 
     async def manifests(self, workspace_id: str) -> tuple[Table, ...]:
         """See `Environment.manifests`."""
@@ -345,18 +348,10 @@ def _under(order: Order, step: str, part: str = "") -> Mapping[str, str]:
     return {"idempotency-key": key, "guichet-fence": str(order.fence)}
 
 
-def _shuffled(query: str) -> str:
-    salt = secrets.token_hex(16)
-    return (
-        f"SELECT * FROM ({query}) AS chosen "  # noqa: S608 - made by `selection`; the salt is hexadecimal
-        f"ORDER BY sha256(convert_to('{salt}' || chosen::text, 'UTF8'))"
-    )
-
-
 async def _rewritten(chunks: AsyncIterator[bytes], rewriting: Pseudonyms) -> AsyncGenerator[bytes, None]:
     async for chunk in chunks:
         if rows := rewriting.rewrite(chunk):
-            yield rows
+            yield b"\n".join(rows) + b"\n"
 
 
 async def _pages(client: Client, path: str, table: wire.Columns) -> AsyncGenerator[list[str | None], None]:

@@ -1,7 +1,7 @@
 """Rows between us and a provisioner: lines of JSON, each an array of texts and nulls, and the manifest of a table.
 
-A value travels as the text PostgreSQL writes for it. The manifest is made of the row's text in PostgreSQL's composite
-form, so that a table has the same manifest wherever it stands.
+A value travels as the text PostgreSQL writes for it. The manifest is made of the row as a line of PostgreSQL's COPY
+text, so that a table has the same manifest wherever it stands.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _CONTROLS: Final = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 _TO_ESCAPE = re.compile(r"[\\\b\f\n\r\t\v]")
 _ESCAPES: Final = {"\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
-_NEEDS_QUOTES = re.compile(r'["\\(),\s]', re.ASCII)
 
 
 class NotRows(Exception):
@@ -48,18 +47,6 @@ def copy_of_row(row: Row) -> bytes:
     return "\t".join("\\N" if v is None else _TO_ESCAPE.sub(lambda f: _ESCAPES[f[0]], v) for v in row).encode() + b"\n"
 
 
-def row_text(row: Row) -> str:
-    """A row as PostgreSQL writes a composite value (PostgreSQL 18, 8.16.6): what its digest is made of."""
-    return "(" + ",".join("" if v is None else _composite(v) for v in row) + ")"
-
-
-def _composite(value: str) -> str:
-    if value and not _NEEDS_QUOTES.search(value):
-        return value
-    doubled = value.replace("\\", "\\\\").replace('"', '""')
-    return f'"{doubled}"'
-
-
 class Tally:
     """Counts rows and adds up their digests; the same as `manifest` of the postgres environment."""
 
@@ -70,7 +57,7 @@ class Tally:
     def add(self, row: Row) -> None:
         """One more row."""
         self.rows += 1
-        self._sum += int.from_bytes(hashlib.sha256(row_text(row).encode()).digest())
+        self._sum += int.from_bytes(hashlib.sha256(copy_of_row(row)[:-1]).digest())
 
     @property
     def sha256(self) -> str:

@@ -1,13 +1,14 @@
-"""The names that a workspace has in PostgreSQL: one schema, one group, one login for each person, one for probes."""
+"""The names that a workspace has in PostgreSQL: a database with one schema, a group, a login for each person."""
 
 import hashlib
 
 PROBE = "probe"
 LONGEST_PREFIX = 40
+LONGEST = 128
 
 
 def schema(workspace_id: str) -> str:
-    """The schema of a workspace, and the name of the group that may read it."""
+    """The schema of a workspace, the database that holds nothing else, and the group that may read it."""
     return "ws_" + workspace_id.replace("-", "")[:16]
 
 
@@ -30,6 +31,12 @@ def table_prefix(dataset_id: str) -> str:
     if len(plain) > LONGEST_PREFIX:
         plain = f"{plain[: LONGEST_PREFIX - 9]}_{hashlib.sha256(dataset_id.encode()).hexdigest()[:8]}"
     return plain
+
+
+def plain(name: str) -> str:
+    """A name as facts may hold it: what no name of ours has becomes an underscore."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "_.:-") else "_" for c in name)
+    return (kept if kept[:1].isalpha() or kept[:1] == "_" else "_" + kept)[:LONGEST]
 
 
 def quoted(name: str) -> str:
