@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -43,6 +43,14 @@ class _Session:
     sequences: dict[TopicPartition, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What the broker has acknowledged in an epoch: the last number on each partition."""
+
+    epoch: int
+    sequences: Mapping[TopicPartition, int]
+
+
 class Relay:
     """The loop from the outbox to the broker. Any number may run; each shard has one owner at a time.
 
@@ -57,6 +65,7 @@ class Relay:
         self._woken = asyncio.Event()
         self._session: _Session | None = None
         self._failures = 0
+        self.acknowledged: Acknowledged | None = None
 
     def wake(self) -> None:
         """Look at once: something was committed, or the process stops."""
@@ -103,6 +112,7 @@ class Relay:
             await close_connection(connection)
             raise
         self._session = _Session(connection, producer, epoch)
+        self.acknowledged = Acknowledged(epoch, {})
         log.info("relay_started", epoch=epoch)
         return self._session
 
@@ -130,6 +140,7 @@ class Relay:
         # Bounds both: send_batch waits when the partition's queue is full, and an acknowledgement may never come.
         async with asyncio.timeout(SEND_SECONDS):
             await self._publish(session, page)
+        self.acknowledged = Acknowledged(session.epoch, dict(session.sequences))
         crash_point("relay-acknowledged")
         await pages.delete(session.connection, page.rows)
         crash_point("relay-deleted")

@@ -27,6 +27,7 @@ from chassis.messages import Message
 from chassis.metrics import Metrics
 from chassis.reading import Consumer
 from chassis.relay import Relay
+from chassis.reporting import Reporter
 from chassis.schema import LOCK, MigrationRefused
 from chassis.server import Server, build_app
 from chassis.service import Service
@@ -172,6 +173,9 @@ class Runtime:
         self._supervisor.keep("relay", lambda: self.relay.run(self.stopping))
         if self.timers is not None:
             self._supervisor.keep("timers", self._run_timers)
+        if self.settings.report_seconds:
+            reporter = Reporter(self.relay, partial(self.transaction, "report"), self.settings.report_seconds)
+            self._supervisor.keep("reporter", partial(reporter.run, self.stopping))
         for number, loop in enumerate(self._loops()):
             self._supervisor.keep(f"{self.service.name}-loop-{number + 1}", self._starter(number, loop))
         log.info("service_started", release=self.settings.release, clock=self.settings.clock)

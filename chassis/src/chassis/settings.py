@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     """Share of the traces begun here that are sampled; a parent's decision is followed."""
     session_seconds: float = Field(default=15, ge=6, le=60)
     """How long a consumer that was killed keeps its partitions; the broker allows no less than six seconds."""
+    report_seconds: float = Field(default=0, ge=0, le=60)
+    """How often a service says how far it is; 0 for never. Every ten seconds in a stack: without it a lost tail and a
+    silent producer go unnoticed."""
     release: str = "unreleased"
 
     @field_validator("kafka", mode="before")

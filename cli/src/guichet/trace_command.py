@@ -12,6 +12,7 @@ import httpx
 import typer
 
 from guichet import console
+from guichet.printed import printed_on
 from guichet.sealing.keystore import KeyStore, key_folder
 from guichet.sealing.texts import free_texts, opened
 from guichet.stack.errors import StackError
@@ -66,6 +67,9 @@ def _story(client: httpx.Client, id_: str) -> dict[str, Any] | None:
         for event in found["events"]:
             if isinstance(event["data"], dict):
                 event["data"] = opened(store, event["type"], event["id"], event["data"])
+    for event in found["events"]:
+        if printed := printed_on(client, event):
+            event["checkpoint"] = printed
     return found
 
 
@@ -101,6 +105,8 @@ def _line(event: Event) -> Text:
     for code, citation in cited(data):
         line.append(f"\n    {code} " if code else "\n    ", style="yellow")
         line.append(citation, style="green")
+    if event.get("checkpoint"):
+        line.append(f"\n    checkpoint {event['checkpoint']}", style="magenta")
     if event["unreadable"]:
         line.append(f"\n    unreadable: {event['unreadable']}", style="red")
     return line

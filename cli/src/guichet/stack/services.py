@@ -48,6 +48,7 @@ def environment(home: Path, state: StackState, name: str, port: int) -> dict[str
         "GUICHET_HTTP_PORT": str(port),
         "GUICHET_CLOCK": "sandbox" if state.sandbox else "system",
         "GUICHET_SESSION_SECONDS": "6",
+        "GUICHET_REPORT_SECONDS": "10",
         "PYTHONUNBUFFERED": "1",
         # glibc keeps an arena for each thread otherwise, and never gives them back.
         "MALLOC_ARENA_MAX": "2",

@@ -17,7 +17,7 @@ MODULES = {"signer": "audit.signing", "witness": "guichet_witness"}
 
 def keys_folder(home: Path) -> Path:
     """Where the private keys of the stack are, readable by its owner alone, and the policy with the public ones."""
-    return home / "keys"
+    return home / "signing-keys"
 
 
 def policy_file(home: Path) -> Path:

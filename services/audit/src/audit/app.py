@@ -2,6 +2,7 @@
 
 from collections.abc import Coroutine, Mapping, Sequence
 
+from audit.alarms import Alarms
 from audit.ingest import Ingest
 from audit.publication import Publication
 from audit.routes import routes
@@ -17,7 +18,10 @@ def build(settings: AuditSettings) -> Service:
     def tasks(runtime: Runtime) -> Sequence[Coroutine[object, object, None]]:
         if not writers:
             writers.append(Ingest(runtime.database, settings.kafka, settings.audit_name, runtime.metrics))
-        loops: list[Coroutine[object, object, None]] = [writers[0].run(runtime.stopping)]
+        loops: list[Coroutine[object, object, None]] = [
+            writers[0].run(runtime.stopping),
+            Alarms(writers[0], runtime.transaction).run(runtime.stopping),
+        ]
         if settings.signer_url:
             loops.append(Publication(settings.signer_url, runtime.transaction).run(runtime.stopping))
         return loops

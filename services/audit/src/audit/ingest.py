@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,13 +15,14 @@ from audit import storage
 from audit.fitness import unfit_topics
 from audit.growth import Growth, Log, growth_of
 from audit.resume import Inconsistent, check_last_leaves, read_edge
+from audit.watching import Watch
 from chassis.database import Connection, Database
 from chassis.ends import Ends, Span
 from chassis.logs import logger
 from chassis.metrics import Metrics
 from chassis.supervision import wait_until
 from contracts.topics import TOPICS
-from guichet_verify.leaves import Record
+from guichet_verify.leaves import NotALeaf, Record, parse
 from guichet_verify.tiles import Edge
 
 BATCH_RECORDS = 5_000
@@ -30,6 +31,8 @@ LINGER_SECONDS = 0.05
 """How long a small batch waits for more: a commit costs the same for one record as for a hundred."""
 LOOK_SECONDS = 5.0
 """How often the logs of the broker are looked at: partitions that were not there, records that are no longer there."""
+REMEMBERED = 2_000
+"""Leaves at the end of each log from which producers' numbers are taken up after a start."""
 UNKNOWN = -1
 
 log = logger(component="ingest")
@@ -66,6 +69,7 @@ class Ingest:
         self._checked: set[str] = set()
         self.unfit: list[str] = []
         self.unlogged: set[TopicPartition] = set()
+        self.watch = Watch()
         self.halted: dict[TopicPartition, Halt] = {}
         self.following = False
 
@@ -111,6 +115,15 @@ class Ingest:
                 behind[topic] += max(0, end - (followed[0].next_offset if followed else first))
         return behind
 
+    def unread(self) -> Mapping[tuple[str, int], tuple[int, int, int]]:
+        """First offset, the next to be read, and the end of each partition followed, as last looked at."""
+        found = {}
+        for partition, (each, _) in self._followed.items():
+            if partition in self._spans and partition not in self.halted:
+                first, end = self._spans[partition]
+                found[partition.topic, partition.partition] = first, each.next_offset, end
+        return found
+
     async def _load(self) -> None:
         async with self._database.connection() as connection:
             logs = await storage.read_logs(connection)
@@ -132,6 +145,10 @@ class Ingest:
             self._halt(partition, Halt(error.code, each.next_offset, each.next_offset), each.origin)
         else:
             self._followed[partition] = each, edge
+            first = max(0, each.size - REMEMBERED)
+            leaves = await storage.read_leaves(connection, each.log_id, first, each.size)
+            whole, now = first == 0, time.monotonic()
+            self.watch.begin((each.topic, each.part), _records(leaves), whole=whole, now=now)
 
     async def _round(self, consumer: AIOKafkaConsumer, stopping: asyncio.Event) -> None:
         if time.monotonic() - self._looked > LOOK_SECONDS:
@@ -194,14 +211,15 @@ class Ingest:
         self.unlogged = self._spans.keys() - self._followed.keys() - self.halted.keys()
 
     async def _append(self, consumer: AIOKafkaConsumer, batch: Batch) -> None:
+        read = {partition: [_record(record) for record in records] for partition, records in batch.items()}
         growths = [
             growth_of(
                 *self._followed[partition],
-                [_record(record) for record in records],
+                records,
                 consumer.highwater(partition) or records[-1].offset + 1,
                 self._spans[partition][0],
             )
-            for partition, records in batch.items()
+            for partition, records in read.items()
         ]
         began = time.monotonic()
         async with self._database.transaction() as connection:
@@ -211,6 +229,9 @@ class Ingest:
         for growth in growths:
             self._metrics.processed.add(growth.log.topic, len(growth.rows))
         self._remember(growths)
+        now = time.monotonic()
+        for partition, records in read.items():
+            self.watch.add((partition.topic, partition.partition), records, now)
 
     def _remember(self, growths: Sequence[Growth]) -> None:
         for growth in growths:
@@ -265,6 +286,15 @@ async def _poll(consumer: AIOKafkaConsumer) -> Batch:
             wanted -= len(records)
         wait = deadline - time.monotonic()
     return batch
+
+
+def _records(leaves: Iterable[bytes]) -> Iterator[Record]:
+    """The records among leaves; large ones are left out, since their bytes are elsewhere."""
+    for leaf in leaves:
+        with suppress(NotALeaf):
+            found = parse(leaf)
+            if isinstance(found, Record):
+                yield found
 
 
 def _record(record: ConsumerRecord) -> Record:

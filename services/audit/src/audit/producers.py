@@ -22,8 +22,11 @@ class Numbering:
     def __len__(self) -> int:
         return len(self._highest)
 
-    def add(self, record: Record) -> None:
-        """Takes note of a record's number; a record without number, epoch or producer has none."""
+    def add(self, record: Record, *, beginning: bool = False) -> None:
+        """Takes note of a record's number; a record without number, epoch or producer has none.
+
+        `beginning`: not every record is at hand, so what lies between the numbers is not missed.
+        """
         said = {name: value for name, value in record.headers if name.startswith("ce_producer")}
         producer = said.get("ce_producer")
         epoch, number = _count(said.get("ce_producerepoch")), _count(said.get("ce_producersequence"))
@@ -32,12 +35,27 @@ class Numbering:
         highest = self._highest.get((producer, epoch), 0)
         if number > highest:
             self._highest[producer, epoch] = number
-            if number > highest + 1:
+            if number > highest + 1 and not beginning:
                 holes = self._holes.setdefault((producer, epoch), set())
                 room = LONGEST_LIST - len(holes)
                 holes.update(range(highest + 1, min(number, highest + 1 + room)))
         elif holes := self._holes.get((producer, epoch), set()):
             holes.discard(number)
+
+    def expect(self, producer: str, epoch: int, first: int, last: int) -> None:
+        """These numbers are known to be missing."""
+        holes = self._holes.setdefault((producer.encode(), epoch), set())
+        holes.update(range(first, min(last + 1, first + LONGEST_LIST)))
+
+    def highest(self, producer: str, epoch: int) -> int:
+        """The highest number of a producer in an epoch; 0 before the first."""
+        return self._highest.get((producer.encode(), epoch), 0)
+
+    def holes(self) -> Iterator[tuple[str, int, int, int]]:
+        """Each run of numbers that never came, as (producer, epoch, first, last)."""
+        for (producer, epoch), holes in sorted(self._holes.items()):
+            for first, last in runs(sorted(holes)):
+                yield producer.decode(errors="replace"), epoch, first, last
 
     def missing(self) -> Iterator[tuple[int, int, int]]:
         """Each run of numbers that never came, as (epoch, first, last)."""

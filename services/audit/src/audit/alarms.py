@@ -1,0 +1,131 @@
+"""Says when something is missing from the trail, and when it is there: guichet.gap.found.v1 and gap.closed.v1."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
+
+from audit.ingest import Ingest
+from audit.watching import OFFSETS_LOST, RETENTION, SUBJECT_SEQUENCE, Gap, subject_gaps
+from chassis.logs import logger
+from chassis.supervision import wait_until
+from chassis.transaction import Transaction
+from contracts.system import GapClosed, GapFound
+
+if TYPE_CHECKING:
+    from chassis.database import Connection
+
+LOOK_SECONDS = 5.0
+GRACE_SECONDS = 60.0
+"""How long something may be on its way."""
+BEHIND = 0.25
+"""The share of what the broker retains that may be unread."""
+FEW = 10_000
+"""Unread records that are no danger, however little the broker retains."""
+
+log = logger(component="alarms")
+
+
+class Alarms:
+    """Compares what the writer took note of with what is known to be missing, every few seconds."""
+
+    def __init__(
+        self,
+        ingest: Ingest,
+        transaction: Callable[[], AbstractAsyncContextManager[Transaction]],
+        grace: float = GRACE_SECONDS,
+    ) -> None:
+        self._ingest = ingest
+        self._transaction = transaction
+        self._grace = grace
+        self._taken_up = False
+
+    async def run(self, stopping: asyncio.Event, every: float = LOOK_SECONDS) -> None:
+        """Until `stopping` is set."""
+        while not await wait_until(stopping, every):
+            if self._ingest.following:
+                await self.look(time.monotonic())
+
+    async def look(self, now: float) -> None:
+        """One comparison; what is new and what has ended is said in one transaction."""
+        watch = self._ingest.watch
+        if not self._taken_up:
+            await self._take_up()
+        missing = {*watch.missing(now, self._grace), *self._of_the_broker()}
+        lasting = watch.lasting(missing, now, self._grace)
+        settled = watch.settled(now, self._grace)
+        async with self._transaction() as transaction:
+            connection = transaction.connection
+            known = {Gap(*row) for row in await connection.fetch(_KNOWN)}
+            of_subjects = {gap for gap in known if gap.kind == SUBJECT_SEQUENCE}
+            looked_at = {*settled, *((gap.source, gap.subject) for gap in of_subjects)}
+            for source, subject in looked_at:
+                gaps = subject_gaps(source, subject, await _sequences(connection, source, subject))
+                missing.update(gaps)
+                lasting.update(gaps)
+            await self._say(transaction, lasting - known, known - missing)
+
+    async def _take_up(self) -> None:
+        async with self._transaction() as transaction:
+            for row in await transaction.connection.fetch(_KNOWN):
+                self._ingest.watch.expect(Gap(*row))
+        self._taken_up = True
+
+    def _of_the_broker(self) -> Iterator[Gap]:
+        """Records that are gone before they were read, and those that soon may be."""
+        for place, halt in self._ingest.halted.items():
+            if halt.code == "records-lost":
+                yield Gap(OFFSETS_LOST, "", "", place.topic, place.partition, halt.since, halt.until - 1)
+        for (topic, part), (first, next_offset, end) in self._ingest.unread().items():
+            if end - next_offset > max(FEW, BEHIND * (end - first)):
+                yield Gap(RETENTION, "", "", topic, part, 0, 0)
+
+    async def _say(self, transaction: Transaction, found: Iterable[Gap], ended: Iterable[Gap]) -> None:
+        for gap in sorted(found):
+            await transaction.connection.execute(_ENTER, *gap)
+            transaction.say(_fact(GapFound, gap), subject=_subject(gap), key=_subject(gap))
+            log.error("gap_found", kind=gap.kind, topic=gap.topic, partition=gap.part, first=gap.first, last=gap.last)
+        for gap in sorted(ended):
+            await transaction.connection.execute(_REMOVE, *gap)
+            transaction.say(_fact(GapClosed, gap), subject=_subject(gap), key=_subject(gap))
+            log.warning("gap_closed", kind=gap.kind, topic=gap.topic, partition=gap.part)
+
+
+def _subject(gap: Gap) -> str:
+    """Found and closed of one gap are numbered together, and stay in order."""
+    return f"gap/{gap.kind}/{gap.topic or gap.subject}"[:200]
+
+
+def _fact(kind: type[GapFound] | type[GapClosed], gap: Gap) -> GapFound | GapClosed:
+    return kind(
+        kind=gap.kind,
+        source=gap.source[:200] or None,
+        subject=gap.subject[:200] or None,
+        gap_topic=gap.topic or None,
+        partition=None if gap.part < 0 else gap.part,
+        first_missing=gap.first,
+        last_missing=gap.last,
+    )
+
+
+async def _sequences(connection: Connection, source: str, subject: str) -> list[int]:
+    rows = await connection.fetch(
+        "SELECT DISTINCT sequence FROM audit.entry WHERE subject = $1 AND source = $2 AND sequence IS NOT NULL",
+        subject,
+        source,
+    )
+    return [row["sequence"] for row in rows]
+
+
+_KNOWN = "SELECT kind, source, subject, topic, part, first_missing, last_missing FROM audit.gap"
+_ENTER = """
+INSERT INTO audit.gap (kind, source, subject, topic, part, first_missing, last_missing)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+"""
+_REMOVE = """
+DELETE FROM audit.gap
+WHERE (kind, source, subject, topic, part, first_missing, last_missing) = ($1, $2, $3, $4, $5, $6, $7)
+"""
