@@ -14,6 +14,9 @@ from compliance.assessment import Assessment, assess
 from compliance.case import Case, Item
 from compliance.domain import decide
 from compliance.inputs import input_hash
+from compliance.legal_settings import DEFAULT
+from compliance.rules.european_routes import european_routes
+from compliance.rules.french_routes import FRENCH_ROUTES
 from contracts import registry
 from contracts.identity import request_id
 from imagined import EXPRESS, FUNCTIONS, World, at, worlds
@@ -484,3 +487,16 @@ def test_a_permit_is_extended_once_and_never_shortened(world: World) -> None:
     assert first is not None
     assert permit.expires_on >= first.expires_on
     assert permit.months - first.months in (0, *asked)
+
+
+ROUTES = (*FRENCH_ROUTES, *european_routes((), False))
+CONDITIONS = sorted({condition.code for row in ROUTES for condition in row.conditions})
+
+
+@given(worlds(acts=2))
+@settings(examples, max_examples=examples.max_examples // 6)
+def test_a_condition_left_out_by_a_draft_fails_nowhere_and_stops_nobody(world: World) -> None:
+    for code in CONDITIONS:
+        draft = replace(DEFAULT, set_aside=frozenset({code}))
+        shown = assess(world.case, world.day, world.reference, draft)
+        assert code not in [left.code for left in shown.alternatives]

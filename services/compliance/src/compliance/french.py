@@ -48,7 +48,12 @@ def decide_in_france(look: Look, standing: Standing) -> Procedure:
     if switch is not None:
         choice = switch.choice
     shown.follow(choice)
-    complete = _completeness(look, look.versions, (lambda dossier: choice.route) if switch else None)
+    current = look.dossier
+
+    def route_of(dossier: Dossier) -> str:
+        return choice.route if switch is not None or dossier is current else _choice(look, dossier).route
+
+    complete = _completeness(look, look.versions, route_of)
     formalities = _formalities(look, choice, complete)
     shown.missing = (*complete.missing, *formalities)
     if switch is not None:

@@ -47,7 +47,9 @@ def listed_body(application: Application) -> bool:
 
 
 def within_decree(application: Application) -> bool:
-    body = application.reference.permanent_bodies[application.dossier.applicant.organisation_id]
+    body = application.reference.permanent_bodies.get(application.dossier.applicant.organisation_id)
+    if body is None:
+        return False
     oldest = application.submitted.year - body.max_depth_years
     return all(
         dataset.source in body.sources and dataset.years[0] >= oldest for dataset in application.dossier.data.datasets

@@ -39,13 +39,13 @@ class Route:
 
     def first_failure(self, application: Application) -> Alternative | None:
         """The first condition that fails, or None when the route fits."""
-        aside = application.law.set_aside
         for condition in self.conditions:
-            if condition.code in aside or f"{self.name}/{condition.code}" in aside:
-                continue
-            if not condition.holds(application):
+            if not condition.holds(application) and not self._left_out(condition, application.law.set_aside):
                 return Alternative(self.name, condition.code, condition.citation or self.citation(application))
         return None
+
+    def _left_out(self, condition: Condition, aside: frozenset[str]) -> bool:
+        return condition.code in aside or f"{self.name}/{condition.code}" in aside
 
 
 @dataclass(frozen=True, slots=True)
