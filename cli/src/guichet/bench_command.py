@@ -16,7 +16,7 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="One short round of each; a look, not a figure.")] = False,
 ) -> None:
-    """Measure this machine: a hop against a bare loop, lifecycles a second, start and memory.
+    """Measure this machine: pure assessments a second, a hop against a bare loop, lifecycles a second, start, memory.
 
     Ratios come from one run on one broker and one database. Nothing is asserted.
 
@@ -32,13 +32,16 @@ def bench(
 
 
 async def _measure(quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
+    from guichet.bench.assessments import assessments
     from guichet.bench.lifecycles import lifecycles
     from guichet.bench.ratio import hop_ratio
 
     console.cancel_when_terminated()
     count, rounds = (10_000, 1) if quick else (30_000, 3)
+    tell("assessments on one core")
+    found = assessments(0.2 if quick else 1.0, rounds if quick else 5)
     tell("one hop against the bare loop")
-    found = await _in_a_folder(lambda home: hop_ratio(home, count, rounds))
+    found |= await _in_a_folder(lambda home: hop_ratio(home, count, rounds))
     tell("lifecycles through four services")
     found |= await _in_a_folder(lambda home: lifecycles(home, 100 if quick else 300, rounds))
     found["lifecycles_per_bare_event"] = round(found["lifecycles_per_second"] / found["bare_per_second"], 5)

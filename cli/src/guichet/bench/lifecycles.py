@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from guichet.bench.assessments import cost_of_one
+from guichet.bench.spending import resident, spent
 from guichet.demo.scenario import load_scenario
 from guichet.publishing import clock_now
 from guichet.stack.errors import StackError
@@ -42,7 +44,11 @@ async def _round(state: StackState, count: int, name: str) -> float:
 
 
 async def lifecycles(home: Path, count: int = 300, rounds: int = 3) -> dict[str, Any]:
-    """Brings a stack up, measures `rounds` after one to warm up, and takes it down; also start times and memory."""
+    """Brings a stack up, measures `rounds` after one to warm up, and takes it down; also start times and memory.
+
+    `assessment_share` is the processor time of what a lifecycle asks of the rules over that of all processes of the
+    stack for a lifecycle; `rss_mib_of` the memory of each service before and after the rounds.
+    """
     scenario = load_scenario()
     stack = Stack(home)
     start = time.perf_counter()
@@ -50,8 +56,10 @@ async def lifecycles(home: Path, count: int = 300, rounds: int = 3) -> dict[str,
     cold = time.perf_counter() - start
     try:
         await _round(state, 50, "warm")
+        held, before = resident(state), spent(state)
         rates = [await _round(state, count, f"round-{number}") for number in range(rounds)]
-        memory = (await report(home, state))["rss_total"]
+        each = (spent(state) - before) / (count * rounds)
+        memory, kept = (await report(home, state))["rss_total"], resident(state)
     finally:
         await stack.down()
     try:
@@ -64,9 +72,12 @@ async def lifecycles(home: Path, count: int = 300, rounds: int = 3) -> dict[str,
     return {
         "lifecycles_per_second": round(rates[len(rates) // 2], 1),
         "lifecycles_rounds": [round(rate, 1) for rate in rates],
+        "lifecycle_cpu_ms": round(each * 1000, 2),
+        "assessment_share": round(cost_of_one() / each, 4),
         "up_new_seconds": round(cold, 1),
         "up_again_seconds": round(warm, 1),
         "rss_mib": int(memory) >> 20,
+        "rss_mib_of": {name: [held[name], kept.get(name, 0)] for name in held},
     }
 
 
