@@ -64,6 +64,32 @@ def test_machines_get_both_languages_at_once() -> None:
     assert set(shown["articles"]) == {"D2019-536:90"}
 
 
+def test_from_an_article_to_the_rules_that_rest_on_it() -> None:
+    shown = json.loads(ask("explain", "LIL:66-V", "--json").stdout)
+
+    assert {"SILENCE_GRANTS", "authority_decision", "LEGAL_REVIEW"} <= {rule["code"] for rule in shown["rules"]}
+    assert all("LIL:66-V" in rule["citations"] for rule in shown["rules"])
+    assert "Loi 78-17" in ask("explain", "lil:66-v", "--lang", "fr").stdout
+
+
+def test_from_a_setting_to_what_it_leaves_open() -> None:
+    shown = json.loads(ask("explain", "fr.urgent-days", "--json").stdout)
+
+    assert (shown["value"], shown["confidence"]) == ("15", "low")
+    assert [rule["code"] for rule in shown["rules"]] == ["committee_opinion_urgent"]
+    assert "jours calendaires" in ask("explain", "fr.urgent-days", "--lang", "fr").stdout
+
+
+def test_a_route_is_explained_with_its_conditions_in_order_and_its_documents() -> None:
+    shown = json.loads(ask("explain", "FR_MR005", "--json").stdout)
+
+    assert [rule["code"] for rule in shown["conditions"]] == [
+        *("NOT_RNIPH", "NOT_ATIH_PLATFORM", "NOT_HOSPITAL", "LINKAGE_EXCLUDED")
+    ]
+    assert shown["documents"] == ["PROTOCOL", "SUMMARY", "DPIA"]
+    assert "Écartée quand" in ask("explain", "FR_MR005", "--lang", "fr").stdout
+
+
 def test_a_code_may_be_written_in_any_case() -> None:
     assert ask("explain", "silence_grants").exit_code == 0
     assert ask("explain", "COMMITTEE_OPINION").exit_code == 0

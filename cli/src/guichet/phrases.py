@@ -75,7 +75,8 @@ PHRASES: dict[str, dict[Language, str]] = {
         "en": "{level}; setting {name} = {value}: {what}",
         "fr": "{level} ; paramètre {name} = {value} : {what}",
     },
-    "condition of": {"en": "{kind} ({route})", "fr": "{kind} ({route})"},
+    "left aside when": {"en": "Left aside when, in this order:", "fr": "Écartée quand, dans cet ordre :"},
+    "documents": {"en": "Documents", "fr": "Pièces"},
 }
 
 

@@ -45,26 +45,30 @@ def list_rules(
 
 @app.command(epilog="Example: guichet rules explain SILENCE_GRANTS --lang fr")
 def explain(
-    code: Annotated[str, typer.Argument(help="A code, a route, a step or the effect of an opt-out.")],
+    word: Annotated[
+        str,
+        typer.Argument(metavar="CODE", help="A code, a route, a step, an effect; or a setting, or an article's key."),
+    ],
     lang: Lang = None,
     json: AsJson = False,
 ) -> None:
-    """Say what a code means, what to do about it, and where the law says so."""
-    from compliance.rulebook.rules import rules, rules_with
+    """Say what a code means, what to do about it, and where the law says so; or which rules an article or a setting
+    stands behind.
+    """
+    from guichet.explaining import known_words, resolve
     from guichet.language import language
-    from guichet.rules_view import explained_as_json, show_explained
 
-    codes = {rule.code for rule in rules()}
-    known = next((each for each in (code, code.upper(), code.lower()) if each in codes), None)
-    if known is None:
-        near = get_close_matches(code.upper(), codes, n=3) or get_close_matches(code.lower(), codes, n=3)
+    found = resolve(word)
+    if found is None:
+        words = known_words()
+        near = get_close_matches(word.upper(), words, n=3) or get_close_matches(word.lower(), words, n=3)
         hint = f"did you mean {', '.join(near)}?" if near else "guichet rules list names every code"
         console.fail("no rule has this code", hint)
         raise typer.Exit(1)
     if json:
-        console.show_json(explained_as_json(known, rules_with(known)))
+        console.show_json(found.as_json())
     else:
-        show_explained(known, rules_with(known), console.out(), language(lang))
+        found.show(console.out(), language(lang))
 
 
 @app.command(epilog="Example: guichet rules page --write")
