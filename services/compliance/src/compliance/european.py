@@ -19,7 +19,7 @@ from compliance.procedure import (
 )
 from compliance.refusals import Standing
 from compliance.rules import european_routes as eu
-from compliance.rules.documents import european_items, missing_in_europe
+from compliance.rules.european_items import european_items, missing_in_europe
 from compliance.rules.european_routes import european_routes, scope
 from compliance.rules.routes import choose
 from compliance.steps import STOPPED, Run, after, never, of, run, same_as

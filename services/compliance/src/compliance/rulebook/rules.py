@@ -6,7 +6,8 @@ from functools import cache
 
 from compliance.periods import STEPS, Arithmetic, Step
 from compliance.rulebook import said
-from compliance.rules.documents import APPLICATION_ITEMS, FRENCH_ITEMS, REGISTERED, STATISTICS_ITEMS
+from compliance.rules.documents import FRENCH_ITEMS, REGISTERED
+from compliance.rules.european_items import APPLICATION_ITEMS, STATISTICS_ITEMS
 from compliance.rules.european_routes import european_routes
 from compliance.rules.french_routes import FR_MR007, FR_MR008, FRENCH_ROUTES
 from compliance.rules.routes import Route

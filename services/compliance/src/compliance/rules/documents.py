@@ -1,6 +1,9 @@
-"""What a dossier must contain: documents and formalities by column of the law, with the article that asks for each."""
+"""What a French dossier must contain: documents and formalities by column of the law, with the article of each."""
 
-from collections.abc import Iterator, Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from compliance.application import Application
 from compliance.coded import Finding
@@ -24,28 +27,8 @@ FRENCH_ITEMS: dict[str, str] = {
     "DPIA_ENVIRONMENT": "GDPR:35",
     "CONFORMITY_DECLARATION": "LIL:66-II",
 }
-APPLICATION_ITEMS: dict[str, str] = {
-    "PERSONS": "EHDS:67(2)(a)",
-    "INTENDED_USE": "EHDS:67(2)(c)",
-    "DATA_SCOPE": "EHDS:67(2)(d)",
-    "PSEUDONYMISATION_JUSTIFICATION": "EHDS:67(2)(e)",
-    "OWN_DATASETS": "EHDS:67(2)(f)",
-    "SAFEGUARDS": "EHDS:67(2)(g)",
-    "PERIOD_JUSTIFICATION": "EHDS:67(2)(h)",
-    "ACCESS_FREQUENCY": "EHDS:67(5)",
-    "TOOLS": "EHDS:67(2)(i)",
-    "ETHICS": "EHDS:67(2)(j)",
-    "OPT_OUT_JUSTIFICATION": "EHDS:67(2)(k)",
-    "GDPR_COMPLIANCE": "EHDS:67(4)",
-}
-STATISTICS_ITEMS: dict[str, str] = {
-    "INTENDED_USE": "EHDS:69(2)(b)",
-    "DATA_SCOPE": "EHDS:69(2)(c)",
-    "STATISTICAL_CONTENT": "EHDS:69(2)(d)",
-    "SAFEGUARDS": "EHDS:69(2)(e)",
-    "GDPR_COMPLIANCE": "EHDS:69(2)(f)",
-    "OPT_OUT_JUSTIFICATION": "EHDS:69(2)(g)",
-}
+
+
 FORMALITIES = frozenset({"CONFORMITY_DECLARATION", "DIRECTORY_REGISTRATION"})
 
 A = ("PROTOCOL", "DPIA", "NOTICE")
@@ -124,87 +107,76 @@ def current_documents(dossier: Dossier) -> Mapping[str, list[Document]]:
 def missing_in_france(application: Application, route: str) -> tuple[Finding, ...]:
     """Every item missing on a French route, formalities aside."""
     aside = application.law.set_aside
-    return tuple(
-        Finding(code, FRENCH_ITEMS[code]) for code in _missing_in_france(application, route) if code not in aside
-    )
+    file = File(application, route, current_documents(application.dossier))
+    return tuple(Finding(code, FRENCH_ITEMS[code]) for code in _missing_in_france(file) if code not in aside)
 
 
-def _missing_in_france(application: Application, route: str) -> Iterator[str]:
-    dossier = application.dossier
-    documents = current_documents(dossier)
-    of_a_warehouse = route == fr.FR_STANDARD and dossier.creates_warehouse
-    column = W if of_a_warehouse else COLUMNS[route]
-    for code in column:
-        if code not in documents or (code == "SUMMARY" and not any(d.language == "fr" for d in documents[code])):
-            yield code
-    if (
-        dossier.data.linkage is not None
-        and route in LINKED
-        and not of_a_warehouse
-        and "LINKAGE_CIRCUIT" not in documents
-    ):
-        yield "LINKAGE_CIRCUIT"
-    if route == fr.FR_MR004 and needs_warehouse_committee(application) and not _opinion_of("CSE", documents):
-        yield "PRIOR_OPINIONS"
-    if column in (G, H) and _lab_or_proof_needed(application) and not _lab_or_proof(application, documents):
-        yield "LAB_OR_DEMO"
-    if "DPIA" in column and "DPIA" in documents and not _covers(documents["DPIA"], dossier.environment_id):
-        yield "DPIA_ENVIRONMENT"
+def _missing_in_france(file: File) -> Iterator[str]:
+    yield from (code for code in file.column if not file.has(code))
+    yield from (code for code, missing in UNDER_CONDITIONS if missing(file))
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A French dossier on its route, with its current documents by code."""
+
+    application: Application
+    route: str
+    documents: Mapping[str, list[Document]]
+
+    @property
+    def of_a_warehouse(self) -> bool:
+        """A warehouse that CNIL has to authorise has the documents of the referential."""
+        return self.route == fr.FR_STANDARD and self.application.dossier.creates_warehouse
+
+    @property
+    def column(self) -> tuple[str, ...]:
+        """The documents that the route asks for in any case."""
+        return W if self.of_a_warehouse else COLUMNS[self.route]
+
+    def has(self, code: str) -> bool:
+        """Whether a document is there; a summary in another language than French is none."""
+        found = self.documents.get(code, ())
+        return any(d.language == "fr" for d in found) if code == "SUMMARY" else bool(found)
+
+
+def linkage_circuit(file: File) -> bool:
+    """CSP:R1461-7: data are matched, and how identifiers travel is not described."""
+    asked = file.application.dossier.data.linkage is not None and file.route in LINKED and not file.of_a_warehouse
+    return asked and not file.has("LINKAGE_CIRCUIT")
+
+
+def prior_opinions(file: File) -> bool:
+    """LIL:76: a source is a hospital warehouse, and the opinion of its committee is not there."""
+    asked = file.route == fr.FR_MR004 and needs_warehouse_committee(file.application)
+    return asked and not any(d.opinion and d.opinion.body == "CSE" for d in file.documents.get("PRIOR_OPINIONS", ()))
+
+
+def lab_or_demo(file: File) -> bool:
+    """CSP:L1461-3-II: industry, insurers and banks on SNDS data, without a laboratory's commitment or a proof."""
+    application = file.application
+    asked = file.column in (G, H) and application.dossier.applicant.kind in PROOF_KINDS and application.has_snds()
+    by_laboratory = application.lab_committed() and file.has("LAB_COMMITMENT")
+    return asked and not by_laboratory and not file.has("PROHIB_PURPOSE_DEMO")
+
+
+def dpia_environment(file: File) -> bool:
+    """GDPR:35: an impact assessment is asked for and there, and does not cover the environment."""
+    environment_id = file.application.dossier.environment_id
+    dpia = file.documents.get("DPIA", ())
+    asked = "DPIA" in file.column and bool(dpia) and environment_id is not None
+    return asked and not any(environment_id in (d.covers_environments or ()) for d in dpia)
+
+
+UNDER_CONDITIONS: tuple[tuple[str, Callable[[File], bool]], ...] = (
+    ("LINKAGE_CIRCUIT", linkage_circuit),
+    ("PRIOR_OPINIONS", prior_opinions),
+    ("LAB_OR_DEMO", lab_or_demo),
+    ("DPIA_ENVIRONMENT", dpia_environment),
+)
+"""Items that are missing under conditions of their own."""
 
 
 def needs_warehouse_committee(application: Application) -> bool:
     """A source is a hospital warehouse, whose committee (CSE) gives an opinion."""
     return any(dataset.source == "EDS" for dataset in application.dossier.data.datasets)
-
-
-def _opinion_of(body: str, documents: Mapping[str, list[Document]]) -> bool:
-    return any(d.opinion is not None and d.opinion.body == body for d in documents.get("PRIOR_OPINIONS", ()))
-
-
-def _lab_or_proof_needed(application: Application) -> bool:
-    return application.dossier.applicant.kind in PROOF_KINDS and application.has_snds()
-
-
-def _lab_or_proof(application: Application, documents: Mapping[str, list[Document]]) -> bool:
-    by_lab = application.lab_committed() and "LAB_COMMITMENT" in documents
-    return by_lab or "PROHIB_PURPOSE_DEMO" in documents
-
-
-def _covers(dpia: list[Document], environment_id: str | None) -> bool:
-    return environment_id is None or any(environment_id in (d.covers_environments or ()) for d in dpia)
-
-
-def missing_in_europe(application: Application) -> tuple[Finding, ...]:
-    """Every item missing of an application (EHDS:67) or of a statistics request (EHDS:69)."""
-    items = european_items(application.dossier)
-    documents = {document.code for document in application.dossier.documents}
-    return tuple(
-        Finding(code, items[code])
-        for code in _required_in_europe(application)
-        if code not in application.law.set_aside
-        and (not application.dossier.persons if code == "PERSONS" else code not in documents)
-    )
-
-
-def european_items(dossier: Dossier) -> dict[str, str]:
-    """The items the law names for this kind of request, with their articles."""
-    return STATISTICS_ITEMS if dossier.kind == "statistics_request" else APPLICATION_ITEMS
-
-
-def _required_in_europe(application: Application) -> Iterator[str]:
-    dossier, law = application.dossier, application.law
-    opted_out = dossier.data.includes_opted_out.requested
-    if dossier.kind == "statistics_request":
-        yield from ("INTENDED_USE", "DATA_SCOPE", "STATISTICAL_CONTENT", "SAFEGUARDS", "GDPR_COMPLIANCE")
-    else:
-        yield from ("PERSONS", "INTENDED_USE", "DATA_SCOPE", "SAFEGUARDS", "TOOLS")
-        yield "ACCESS_FREQUENCY" if application.public_body() else "PERIOD_JUSTIFICATION"
-        pseudonymised = dossier.data.form == "pseudonymised"
-        if pseudonymised:
-            yield from ("PSEUDONYMISATION_JUSTIFICATION", "GDPR_COMPLIANCE")
-        if law.ethics_required == "always" or (pseudonymised and law.ethics_required == "pseudonymised"):
-            yield "ETHICS"
-        if dossier.data.linkage is not None and "OWN_DATASET" in dossier.data.linkage.with_:
-            yield "OWN_DATASETS"
-    if opted_out:
-        yield "OPT_OUT_JUSTIFICATION"
