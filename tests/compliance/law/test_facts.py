@@ -257,3 +257,10 @@ def test_a_permit_says_which_environments_the_impact_assessment_covers(tell: Any
     (*_, opined) = facts(tell("F05a"), "2026-09-01", "2026-09-08", "2026-10-01")
     (permit,) = [fact for fact in opined if isinstance(fact, said.PermitIssued)]
     assert permit.covers_environments == ("env-souverain",)
+
+
+def test_a_lapse_is_dated_the_day_after_the_four_weeks_also_when_it_is_seen_later(tell: Any) -> None:
+    _, lapsed = facts(tell("E16a"), "2029-06-04", "2029-07-20")
+
+    (fact,) = [fact for fact in lapsed if isinstance(fact, said.RequestLapsed)]
+    assert fact.on == date(2029, 7, 3)

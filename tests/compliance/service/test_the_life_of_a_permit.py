@@ -240,3 +240,20 @@ async def test_the_same_again_is_said_again(desk: Any) -> None:
         await desk.tell("output.checked", {"ref": "out-1", "verdict": "released", "by": ["r-1"]})
         (found,) = [data for name, data in await desk.said() if name == "noncompliance.found"]
         assert (found["code"], found["citation"]) == ("ACT_BY_CONFLICTED_PERSON", "EHDS:55(3)")
+
+
+async def test_a_grant_that_does_not_count_is_not_lost_in_silence(desk: Any) -> None:
+    await desk.on("2029-06-04")
+    await desk.accept("E14")
+    await desk.on("2029-09-03")
+    await desk.said()
+    await desk.tell("decision.issued", GRANT)
+    ((name, found),) = await desk.said()
+    assert (name, found["code"], found["citation"]) == ("noncompliance.found", "NO_FEE_ESTIMATE", "EHDS:62(5)")
+
+    await desk.tell("fee.estimated", {"amount_eur": 10, "holder_part_eur": 0})
+    await desk.on("2029-09-04")
+    await desk.tell("decision.issued", GRANT)
+    assert [name for name, _ in dated(await desk.said())] == ["request.granted", "permit.issued"] + [
+        "data.requested"
+    ] * 2

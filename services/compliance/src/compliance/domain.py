@@ -113,7 +113,8 @@ def _outcome(before: Assessment | None, after: Assessment, request_id: str, inpu
     elif outcome == REFUSAL_PROPOSED:
         yield said.RefusalProposed(request_id=request_id, on=on, reasons=reasons)
     elif outcome == LAPSED:
-        yield said.RequestLapsed(request_id=request_id, on=on, reasons=reasons)
+        lapsed_on = next((d.due + DAY for d in after.deadlines if d.step == "completion"), on)
+        yield said.RequestLapsed(request_id=request_id, on=lapsed_on, reasons=reasons)
     elif outcome == CONVERTED:
         yield said.RequestConverted(request_id=request_id, on=on)
     elif outcome in (WITHDRAWN, ANSWERED, BLOCKED):

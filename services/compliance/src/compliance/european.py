@@ -14,6 +14,7 @@ from compliance.procedure import (
     PARTIALLY_GRANTED,
     REFUSAL_PROPOSED,
     REFUSED,
+    Breach,
     Grant,
     Procedure,
 )
@@ -225,6 +226,10 @@ def _datasets(shown: Procedure, counted: Tally) -> None:
     shown.reasons.extend(AUTHORITY_REFUSED.about(dataset_id) for dataset_id in refused)
     if refused:
         shown.actions.append(COMPLAINT_OPEN)
+    # Said as a fact each time, so that a decision that does not count is not lost in silence.
+    shown.breaches.extend(
+        Breach(grant.at, NO_FEE_ESTIMATE.code, NO_FEE_ESTIMATE.citation) for grant in counted.unpaid_grants
+    )
     if counted.without_fee and counted.decided_by is None:
         shown.reasons.append(NO_FEE_ESTIMATE)
         if not counted.fee_estimated:

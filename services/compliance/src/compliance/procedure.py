@@ -47,7 +47,8 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """Something done that the law does not allow: an incident, an act by somebody who may not act."""
+    """Something done that the law does not allow: an incident, an act by somebody who may not act, a grant without an
+    estimate of the fee."""
 
     at: datetime
     code: str

@@ -25,6 +25,7 @@ class Tally:
     confirmed_by: Item | None = None
     fee_estimated: bool = False
     unpaid: set[str] = field(default_factory=set)
+    unpaid_grants: list[Item] = field(default_factory=list)
 
     @property
     def without_fee(self) -> bool:
@@ -93,6 +94,7 @@ def _count(look: Look, counted: Tally, decision: Item, estimated: bool) -> None:
         return
     if verdict == "granted" and not estimated:
         counted.unpaid.update(targets)
+        counted.unpaid_grants.append(decision)
         return
     counted.datasets.update(dict.fromkeys(targets, verdict))
     counted.last_decision = decision
