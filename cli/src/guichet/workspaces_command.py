@@ -129,6 +129,28 @@ def connect(
 
 
 @app.command()
+def drift(as_json: Json = False) -> None:
+    """Compare every environment with what its workspaces should have, now. Exit code 1 when something differs.
+
+    The service then puts right what is safe; for the rest a person is needed. Workspaces being changed are left out.
+
+    Example: guichet workspaces drift --json
+    """
+    found = ask(lambda desk: desk.drift())
+    if as_json:
+        console.show_json(found)
+    elif not found:
+        console.say("every environment has what it should")
+    for line in [] if as_json else found:
+        console.say(
+            f"{line['workspace_id'][:13]}  {line['environment_id']}  {line['code']}  {line['object']}"
+            f"  repaired by: {line['repaired_by']}"
+        )
+    if found:
+        raise typer.Exit(1)
+
+
+@app.command()
 def retry(
     workspace: Workspace,
     environment: Annotated[str | None, typer.Option(help="The environment, where the permit names none.")] = None,

@@ -21,6 +21,7 @@ from provisioning.routes import routes as lists
 from provisioning.runner import Runner
 from provisioning.settings import ProvisioningSettings, database_urls
 from provisioning.storage import steps_left
+from provisioning.sweep import sweep_for_ever
 
 NAME = "provisioning"
 
@@ -48,7 +49,10 @@ def build(settings: ProvisioningSettings) -> Service:
 
     def tasks(runtime: Runtime) -> Sequence[Coroutine[object, object, None]]:
         runner = Runner(runtime, progress, environments, settings)
-        return [runner.run() for _ in range(settings.workers)]
+        return [
+            *(runner.run() for _ in range(settings.workers)),
+            sweep_for_ever(runtime, progress, environments, settings),
+        ]
 
     return Service(
         name=NAME,

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Literal, TypeAlias
 
 from provisioning.events import Done, Examined, Step
-from provisioning.project import Clearance, Permit, Person
+from provisioning.project import Clearance, Drift, Permit, Person
 from provisioning.project import Grant as Dataset
 
 
@@ -87,6 +87,13 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """A sweep compared what should be with what there is: every difference, none if there is none."""
+
+    found: tuple[Drift, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GiveUp:
     """A step cannot be done without a person."""
 
@@ -157,6 +164,7 @@ Command: TypeAlias = (
     | Judge
     | Unlock
     | Record
+    | Notice
     | GiveUp
     | Report
     | Plan

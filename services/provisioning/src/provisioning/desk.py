@@ -22,13 +22,16 @@ from provisioning.environments.http import HttpEnvironment
 from provisioning.environments.postgres import PostgresEnvironment
 from provisioning.places import place_of
 from provisioning.progress import Progress, clear
+from provisioning.project import Drift
 from provisioning.registry import day_is_over, local_day
 from provisioning.settings import database_urls
 from provisioning.storage import Workspace
+from provisioning.sweep import Sweep
 from provisioning.work import logins_end
 
 SERVICE = "provisioning"
 ORDERED = "ORDERED_BY_OPERATOR"
+UNSEEN = "unseen"
 
 
 class Desk:
@@ -119,6 +122,24 @@ class Desk:
         """Give a workspace up: the service closes and destroys whatever was made of it."""
         async with self._transaction() as transaction:
             return await self._tell(transaction, await self._lock(transaction, workspace), Abandon())
+
+    async def drift(self) -> list[dict[str, Any]]:
+        """Every difference between what environments have and what they should, looked for now; new ones are said.
+
+        The service then puts right what is safe. A workspace for which a step is due is left out.
+        """
+        sweep = Sweep(self._transaction, self._progress, self._environment, sandbox=self._sandbox)
+        found = await sweep.once()
+        async with self._database.connection() as connection:
+            known = await storage.read_workspaces(connection, [*found, *sweep.unseen])
+        lines = [
+            views.drift_line(known[workspace_id], drift)
+            for workspace_id, differences in found.items()
+            for drift in differences
+        ]
+        # What could not be looked at is not known to be as it should.
+        unseen = [views.drift_line(known[name], Drift(code, UNSEEN)) for name, code in sweep.unseen.items()]
+        return lines + unseen
 
     async def list_moves(self) -> list[dict[str, Any]]:
         """Every move there was or is, with the instants of its steps and for how long nobody could enter."""

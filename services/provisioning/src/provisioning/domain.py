@@ -14,6 +14,7 @@ from provisioning.events import (
     CutOver,
     Delivered,
     Done,
+    Drifted,
     Ended,
     Erased,
     Event,
@@ -21,6 +22,7 @@ from provisioning.events import (
     Judged,
     Kept,
     Left,
+    Mended,
     Objected,
     Opened,
     Planned,
@@ -34,7 +36,7 @@ from provisioning.events import (
     Wished,
 )
 from provisioning.evolving import NOT_CLEARED, evolve
-from provisioning.project import Clearance, Permit, Project
+from provisioning.project import Clearance, Drift, Permit, Project
 from provisioning.states import (
     Closed,
     Destroyed,
@@ -118,6 +120,10 @@ def decide(state: State, command: Command) -> tuple[Event, ...]:
             return _judge(state, project, clearance)
         case ask.Unlock():
             return (Unlocking(),) if next_step(state) is Step.OPEN and not project.unlocked else ()
+        case ask.Notice(found):
+            return _notice(state, project, found)
+        case ask.Record(Mended(gone)):
+            return _notice(state, project, tuple(drift for drift in project.drift if drift not in gone))
         case ask.Record(done):
             return (done,) if _counts(state, project, done) else ()
         case ask.GiveUp(step, code):
@@ -222,6 +228,16 @@ def may_move(state: State, target: Clearance) -> str | None:
     if not project.permit.covers(target.environment_id):
         return "NOT_IN_IMPACT_ASSESSMENT"
     return None if target.cleared else NOT_CLEARED
+
+
+def _notice(state: State, project: Project, found: tuple[Drift, ...]) -> tuple[Event, ...]:
+    """What is new, what is gone; a person is needed for what is left when nothing can be put right without one."""
+    gone = tuple(drift for drift in project.drift if drift not in found)
+    new = tuple(drift for drift in found if drift not in project.drift)
+    events: tuple[Event, ...] = (*((Mended(gone),) if gone else ()), *((Drifted(new),) if new else ()))
+    if found and not isinstance(state, PersonNeeded) and not any(drift.mendable for drift in found):
+        return (*events, Stuck(Step.REPAIR, found[0].code))
+    return events
 
 
 def _counts(state: State, project: Project, done: Done) -> bool:

@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-from provisioning.project import Clearance, Extract, Permit, Table
+from provisioning.project import Clearance, Drift, Extract, Permit, Table
 
 
 class Step(StrEnum):
@@ -22,6 +22,7 @@ class Step(StrEnum):
     FREEZE = "freeze"
     CLOSE = "close"
     DESTROY = "destroy"
+    REPAIR = "repair"
     PLAN = "plan-move"
     COPY = "copy"
     SWITCH = "switch"
@@ -246,8 +247,36 @@ class Retried:
     kind: Literal["retried"] = "retried"
 
 
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """A sweep found differences that were not known."""
+
+    found: tuple[Drift, ...]
+    kind: Literal["drifted"] = "drifted"
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """Differences that were known are gone: repaired by us, or by somebody."""
+
+    gone: tuple[Drift, ...]
+    kind: Literal["mended"] = "mended"
+
+
 Done: TypeAlias = (
-    Prepared | Filled | Removed | Admitted | Opened | Froze | ShutDown | Erased | Copied | CutOver | RolledBack | Left
+    Prepared
+    | Filled
+    | Removed
+    | Admitted
+    | Opened
+    | Froze
+    | ShutDown
+    | Erased
+    | Copied
+    | CutOver
+    | RolledBack
+    | Left
+    | Mended
 )
 Event: TypeAlias = (
     Wished
@@ -265,4 +294,5 @@ Event: TypeAlias = (
     | Planned
     | CalledOff
     | Examined
+    | Drifted
 )

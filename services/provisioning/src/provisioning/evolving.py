@@ -12,6 +12,7 @@ from provisioning.events import (
     Copied,
     CutOver,
     Delivered,
+    Drifted,
     Ended,
     Erased,
     Event,
@@ -21,6 +22,7 @@ from provisioning.events import (
     Judged,
     Kept,
     Left,
+    Mended,
     Objected,
     Opened,
     Planned,
@@ -157,6 +159,10 @@ def _learn(project: Project, event: Event) -> Project:
             return replace(project, unlocked=False)
         case Planned() | CalledOff() | Copied() | CutOver() | RolledBack() | Left():
             return _move(project, event)
+        case Drifted(found):
+            return replace(project, drift=(*project.drift, *found))
+        case Mended(gone):
+            return replace(project, drift=tuple(drift for drift in project.drift if drift not in gone))
         case Erased() | Stuck() | Retried() | Examined():
             return project
         case _:

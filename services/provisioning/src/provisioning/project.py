@@ -135,6 +135,35 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
+class Drift:
+    """A difference between what an environment has of a workspace and what it should have."""
+
+    code: str
+    object: str
+
+    @property
+    def mendable(self) -> bool:
+        """Whether it is safe to put right: takes access away, or gives what the permit gives; never touches data."""
+        return self.code in MENDABLE
+
+
+MENDABLE = frozenset(
+    {
+        "PLACE_LEFT",
+        "LOGIN_MISSING",
+        "LOGIN_UNKNOWN",
+        "LOGIN_SHUT",
+        "LOGIN_OPEN",
+        "LOGIN_END_WRONG",
+        "SESSIONS_LEFT",
+        "RIGHT_MISSING",
+        "RIGHT_BEYOND",
+        "KEY_LEFT",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """One permit and what was made for it.
 
@@ -144,6 +173,7 @@ class Project:
     extracts        what stands in the workspace; `logins` who has a login there, until the end of `logins_until`
     unlocked        persons may be in: an opening was begun, and nothing has shut the doors since
     delete          the time to keep the closed workspace is over
+    drift           differences that a sweep found and that are not known to be gone
     place           the number of the move that brought it where it is, 0 at first; `moves` have been planned in all
     move, leaving   the move under way, and the source that a move left behind
     """
@@ -166,6 +196,12 @@ class Project:
     place: int = 0
     move: Move | None = None
     leaving: Leaving | None = None
+    drift: tuple[Drift, ...] = ()
+
+    @property
+    def mendable(self) -> bool:
+        """Whether some known difference is safe to put right."""
+        return any(drift.mendable for drift in self.drift)
 
     @property
     def active(self) -> bool:

@@ -17,9 +17,9 @@ from chassis.transaction import Transaction
 from provisioning import storage
 from provisioning.certificate import Certificate
 from provisioning.commands import GiveUp, Record, Unlock
-from provisioning.domain import next_step, project_of
+from provisioning.domain import Destroyed, next_step, project_of, settled
 from provisioning.environments import Deletion, Environment, Refused, Superseded, Trouble
-from provisioning.events import CutOver, Done, Erased, Left, Step
+from provisioning.events import CutOver, Done, Erased, Left, Mended, Step
 from provisioning.progress import Progress
 from provisioning.project import Clearance
 from provisioning.settings import ProvisioningSettings
@@ -159,6 +159,8 @@ class Runner:
             if isinstance(done, CutOver):
                 # Asked once more in the transaction that switches: until then the move can be called off.
                 workspace, _ = await self._progress.judge_target(transaction, workspace)
+            if isinstance(done, Mended) and isinstance(settled(workspace.state), Destroyed):
+                await storage.destroy_key(transaction.connection, workspace.workspace_id)
             if isinstance(done, Deletion):
                 done, certificate = await self._certify(transaction, workspace, done)
             await self._progress.apply(transaction, workspace, [Record(done)], certificate=certificate)

@@ -61,6 +61,10 @@ def say_of(
             return _say_of_move(event, before, ids, certificate, downtime)
         case e.Examined():
             return [_examined(ids, event)]
+        case e.Drifted(found):
+            return [facts.DriftFound(**ids, code=drift.code, object=drift.object) for drift in found]
+        case e.Mended(gone):
+            return [facts.DriftRepaired(**ids, code=drift.code, object=drift.object) for drift in gone]
         case e.Stuck(step, code):
             return [facts.WorkspacePersonNeeded(**ids, step=step.value, code=code)]
         case _:

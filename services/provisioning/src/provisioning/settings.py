@@ -46,6 +46,9 @@ class ProvisioningSettings(Settings):
     fill_seconds: float = Field(default=4 * 3600, ge=1)
     """Time limit of an extraction."""
 
+    sweep_seconds: float = Field(default=300, ge=0.1)
+    """How often every environment is compared with what its workspaces should have."""
+
     @field_validator("postgres_environments", "workspaces_backups", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

@@ -26,14 +26,16 @@ def next_step(state: State) -> Step | None:
     What takes access away comes before what gives it.
     """
     match state:
-        case Unheard() | PersonNeeded() | Destroyed():
+        case Unheard() | PersonNeeded():
             return None
+        case Destroyed(project):
+            return _repair(project)
         case Closed(project):
             if project.move is not None:
                 return Step.UNDO
             if project.leaving is not None:
                 return Step.LEAVE
-            return Step.DESTROY if project.delete else None
+            return Step.DESTROY if project.delete else _repair(project)
         case _ if state.project.standing == "ended":
             return Step.CLOSE
         case Requested(project):
@@ -63,7 +65,7 @@ def _while_open(project: Project) -> Step | None:
         return Step.ADMIT
     if project.leaving is not None:
         return Step.LEAVE
-    return Step.CLEAR if project.unjudged else _difference(project)
+    return Step.CLEAR if project.unjudged else _difference(project) or _repair(project)
 
 
 def _while_shut(project: Project) -> Step | None:
@@ -73,12 +75,17 @@ def _while_shut(project: Project) -> Step | None:
     if project.move is not None:
         return _moving(project, project.move)
     if project.may_be_open:
-        return Step.CLEAR if project.unjudged else _difference(project) or Step.OPEN
+        return Step.CLEAR if project.unjudged else _difference(project) or _repair(project) or Step.OPEN
     if project.leaving is not None:
         return Step.LEAVE
     if project.extracts and project.clearance is not None and not project.cleared:
         return Step.PLAN
-    return Step.REMOVE if project.to_remove else None
+    return Step.REMOVE if project.to_remove else _repair(project)
+
+
+def _repair(project: Project) -> Step | None:
+    """What a sweep found and what is safe to put right."""
+    return Step.REPAIR if project.mendable else None
 
 
 def _moving(project: Project, move: Move) -> Step:

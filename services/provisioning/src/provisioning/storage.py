@@ -241,6 +241,17 @@ async def workspaces_on(connection: Connection, environment_id: str) -> dict[str
     return {str(row["workspace_id"]): str(row["request_id"]) for row in rows}
 
 
+async def at_rest(connection: Connection, destroyed_since: datetime) -> list[str]:
+    """The ids of workspaces for which no step is due, those destroyed before some instant apart."""
+    rows = await connection.fetch(
+        "SELECT workspace_id FROM workspaces AS w WHERE state NOT IN ('unheard', 'requested', 'provisioning') "
+        "AND (state <> 'destroyed' OR changed_at >= $1) "
+        "AND NOT EXISTS (SELECT FROM steps AS s WHERE s.workspace_id = w.workspace_id) ORDER BY workspace_id",
+        destroyed_since,
+    )
+    return [str(row["workspace_id"]) for row in rows]
+
+
 # Steps
 
 
@@ -346,6 +357,15 @@ async def pseudonym_key(connection: Connection, workspace_id: str, fresh: bytes)
     )
     return bytes(
         await connection.fetchval("SELECT key FROM pseudonym_keys WHERE workspace_id = $1", UUID(workspace_id))
+    )
+
+
+async def has_key(connection: Connection, workspace_id: str) -> bool:
+    """Whether a project has its key."""
+    return bool(
+        await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM pseudonym_keys WHERE workspace_id = $1)", UUID(workspace_id)
+        )
     )
 
 

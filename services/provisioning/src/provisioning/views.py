@@ -12,7 +12,7 @@ from provisioning import registry, storage
 from provisioning.domain import PersonNeeded, project_of, settled
 from provisioning.events import Examined
 from provisioning.moves import passages
-from provisioning.project import Clearance
+from provisioning.project import Clearance, Drift
 from provisioning.storage import Workspace, name_of
 from safeguards.hosting import Environment
 
@@ -87,6 +87,19 @@ async def show_moves(connection: Connection) -> list[dict[str, Any]]:
                 | {"called_off": move.called_off, "downtime_seconds": move.downtime_seconds}
             )
     return sorted(lines, key=lambda line: str(line["planned_at"]))
+
+
+def drift_line(workspace: Workspace, drift: Drift) -> dict[str, Any]:
+    """One difference between an environment and a workspace, and who puts it right."""
+    return {
+        "workspace_id": workspace.workspace_id,
+        "request_id": workspace.request_id,
+        "environment_id": workspace.environment_id,
+        "state": name_of(workspace.state),
+        "code": drift.code,
+        "object": drift.object,
+        "repaired_by": "service" if drift.mendable else "person",
+    }
 
 
 async def show(connection: Connection, workspace_id: str) -> dict[str, Any] | None:

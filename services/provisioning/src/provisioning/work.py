@@ -11,7 +11,8 @@ from typing import assert_never
 from chassis.crash import crash_point
 from chassis.transaction import Transaction
 from provisioning import registry, storage
-from provisioning.domain import Open, freeze_code, settled
+from provisioning.domain import Closed, Destroyed, Open, freeze_code, settled
+from provisioning.drift import KEY_MISSING, compare, desired
 from provisioning.environments import Cohort, Deletion, Environment, Order, Refused, Superseded, Trouble
 from provisioning.events import (
     Admitted,
@@ -20,6 +21,7 @@ from provisioning.events import (
     Done,
     Filled,
     Froze,
+    Mended,
     Opened,
     Prepared,
     Removed,
@@ -55,6 +57,7 @@ class Work:
     list_version: int
     key: bytes
     target: Clearance | None = None
+    key_there: bool = True
 
     @classmethod
     async def read(
@@ -70,7 +73,11 @@ class Work:
         """What a step needs to know, as it stands in this transaction; the key is made when first needed."""
         opted_out, list_version = await registry.opted_out(transaction.connection)
         key = b""
+        key_there = await storage.has_key(transaction.connection, workspace.workspace_id)
         if step in (Step.FILL, Step.REMOVE):
+            if project.extracts and not key_there:
+                # Another key would give everybody a second pseudonym.
+                raise Refused(KEY_MISSING)
             fresh = secrets.token_bytes(KEY_BYTES)
             key = await storage.pseudonym_key(transaction.connection, workspace.workspace_id, fresh)
         return cls(
@@ -81,6 +88,7 @@ class Work:
             list_version,
             key,
             target,
+            key_there,
         )
 
     @staticmethod
@@ -141,6 +149,8 @@ class Work:
                 return ShutDown(project.why)
             case Step.DESTROY:
                 return await environment.destroy(order)
+            case Step.REPAIR:
+                return await self._repair(environment, order)
             case Step.CLEAR | Step.PLAN:
                 raise AssertionError("what is decided is not asked of an environment")
             case Step.COPY | Step.SWITCH | Step.UNDO | Step.LEAVE:
@@ -180,6 +190,33 @@ class Work:
             if copy != table:
                 raise Trouble("MANIFESTS_DIFFER")
             crash_point("table_copied")
+
+    async def _repair(self, environment: Environment, order: Order) -> Mended:
+        """Puts right what is safe, looks again, and gives what is gone; Refused for what then still differs."""
+        project, state = self.project, settled(self.workspace.state)
+        match state:
+            case Destroyed():
+                await environment.destroy(order)
+            case Closed():
+                await environment.restore(order, project.tables)
+                await environment.admit(order, project.logins, self.logins_until, False)
+                await environment.close(order)
+            case _:
+                enter = isinstance(state, Open)
+                await environment.restore(order, project.tables)
+                await environment.admit(order, project.logins, self.logins_until, enter)
+                if not enter:
+                    await environment.freeze(order)
+        wanted = desired(state, order.workspace_id, self.logins_until) if state else None
+        if wanted is None:
+            return Mended(project.drift)
+        # The key of what is destroyed goes with the word that it is gone.
+        there = self.key_there and not isinstance(state, Destroyed)
+        left = compare(wanted, await environment.inspect(order.workspace_id), key_there=there)
+        for drift in left:
+            if drift.mendable:
+                raise Refused(drift.code)
+        return Mended(tuple(drift for drift in project.drift if drift not in left))
 
     async def _fill(self, environment: Environment, order: Order) -> Filled:
         project = self.project

@@ -147,8 +147,8 @@ class Environment(Protocol):
         """What is really there; reads no row. A workspace that is gone, or never was, has nothing."""
         ...
 
-    async def restore(self, order: Order) -> None:
-        """Takes every right away that reaches beyond the workspace and gives back those within; lets nobody in."""
+    async def restore(self, order: Order, tables: Sequence[Table]) -> None:
+        """Takes every right away but that of reading these tables, and gives that; lets nobody in."""
         ...
 
     async def manifests(self, workspace_id: str) -> tuple[Table, ...]:

@@ -209,7 +209,7 @@ class HttpEnvironment:
         logins = tuple(Login(each.login, each.enters, each.until) for each in status.logins)
         return Actual(True, {t.table: t.dataset_id for t in status.tables}, logins, status.sessions)
 
-    async def restore(self, order: Order) -> None:
+    async def restore(self, order: Order, tables: Sequence[Table]) -> None:
         """See `Environment.restore`. Rights inside are the provisioner's affair: none are reported, none set."""
 
     async def manifests(self, workspace_id: str) -> tuple[Table, ...]:

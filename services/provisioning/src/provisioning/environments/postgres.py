@@ -80,7 +80,7 @@ class PostgresEnvironment:
                         copied = await copy_table(holder, inside, query, schema, table, cohort)
                         place = f"{quoted(schema)}.{quoted(table)}"
                         await inside.execute(f"COMMENT ON TABLE {place} IS {names.literal(grant.dataset_id)}")
-                        await roles.grant_tables(inside, order.workspace_id)
+                        await roles.grant_tables(inside, order.workspace_id, [table])
                     met |= copied.met
                     tables.append(Table(grant.dataset_id, table, copied.rows, copied.sha256))
                 made[grant] = tuple(tables)
@@ -193,7 +193,7 @@ class PostgresEnvironment:
                 found = await rights.look(control, inside, workspace_id)
         return Actual(True, tables, logins, int(sessions), found.unread, found.beyond)
 
-    async def restore(self, order: Order) -> None:
+    async def restore(self, order: Order, tables: Sequence[Table]) -> None:
         """See `Environment.restore`. What a login possesses is left to a person: taking it away could destroy it."""
         workspace_id = order.workspace_id
         async with self._server.working(order) as control:
@@ -206,7 +206,7 @@ class PostgresEnvironment:
                 return
         await self._take_rights_back(order, logins)
         async with self._server.inside(order) as inside:
-            await rights.put_right_inside(inside, workspace_id, logins)
+            await rights.put_right_inside(inside, workspace_id, logins, [table.table for table in tables])
 
     async def manifests(self, workspace_id: str) -> tuple[Table, ...]:
         """See `Environment.manifests`."""
@@ -245,7 +245,7 @@ class PostgresEnvironment:
             await inside.execute(f"CREATE TABLE {place} ({columns})")
             await inside.copy_to_table(table, schema_name=schema, source=rows.chunks)
             await inside.execute(f"COMMENT ON TABLE {place} IS {names.literal(dataset_id)}")
-            await roles.grant_tables(inside, order.workspace_id)
+            await roles.grant_tables(inside, order.workspace_id, [table])
             return Table(dataset_id, table, *await manifest(inside, place))
 
     async def _tables(self, connection: asyncpg.Connection, workspace_id: str) -> dict[str, str]:

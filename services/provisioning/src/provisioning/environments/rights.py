@@ -68,6 +68,7 @@ _INSIDE = f"""
           OR classid = 'pg_class'::regclass AND objsubid = 0
               AND objid IN (SELECT oid FROM pg_catalog.pg_class WHERE relnamespace = {_OWN})))
 """
+_TABLES = f"SELECT relname FROM pg_catalog.pg_class WHERE relnamespace = {_OWN} AND relname = ANY($2::text[])"
 _UNREAD = f"""
     SELECT relname FROM pg_catalog.pg_class WHERE relkind = 'r' AND relnamespace = {_OWN}
       AND NOT (has_table_privilege($1::name, oid, 'SELECT') AND has_schema_privilege($1::name, $1, 'USAGE'))
@@ -163,7 +164,9 @@ async def take_back(
             await connection.execute(f"GRANT CONNECT ON DATABASE {group} TO {group}")
 
 
-async def put_right_inside(inside: asyncpg.Connection, workspace_id: str, logins: Sequence[str]) -> None:
+async def put_right_inside(
+    inside: asyncpg.Connection, workspace_id: str, logins: Sequence[str], tables: Sequence[str]
+) -> None:
     """Gives the group what it should have in the workspace's database, and everybody else nothing."""
     group = names.schema(workspace_id)
     await take_back(inside, workspace_id, logins)
@@ -172,7 +175,8 @@ async def put_right_inside(inside: asyncpg.Connection, workspace_id: str, logins
             await _try(inside, f"REVOKE ALL ON SCHEMA {quoted(row[0])} FROM PUBLIC")
     await databases.shut(inside, workspace_id)
     await inside.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA {quoted(group)} FROM PUBLIC")
-    await roles.grant_tables(inside, workspace_id)
+    there = await inside.fetch(_TABLES, group, list(tables))
+    await roles.grant_tables(inside, workspace_id, [row[0] for row in there])
 
 
 async def _try(connection: asyncpg.Connection, statement: str) -> None:

@@ -95,10 +95,11 @@ async def let_in(connection: asyncpg.Connection, workspace_id: str, may: bool) -
     return logins
 
 
-async def grant_tables(connection: asyncpg.Connection, workspace_id: str) -> None:
-    """Lets the group read every table of its schema, and nothing else."""
+async def grant_tables(connection: asyncpg.Connection, workspace_id: str, tables: Sequence[str]) -> None:
+    """Lets the group read these tables of its schema."""
     group = quoted(names.schema(workspace_id))
-    await connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {group} TO {group}")
+    for table in tables:
+        await connection.execute(f"GRANT SELECT ON {group}.{quoted(table)} TO {group}")
 
 
 async def end_sessions(connection: asyncpg.Connection, logins: Sequence[str]) -> int:

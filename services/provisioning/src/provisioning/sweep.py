@@ -1,0 +1,111 @@
+"""The sweep: again and again, what every environment has is compared with what its workspaces should have.
+
+It only finds and says. What is safe to put right becomes a step like any other, under a lease; for the rest a person
+is needed. A workspace for which a step is due is left alone: there something is being changed anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+
+from chassis.logs import logger
+from chassis.runtime import Runtime
+from chassis.supervision import wait_until
+from chassis.transaction import Transaction
+from provisioning import storage
+from provisioning.commands import Notice
+from provisioning.domain import project_of, settled
+from provisioning.drift import compare, desired
+from provisioning.environments import Environment, Refused, Trouble
+from provisioning.places import place_of
+from provisioning.progress import Progress
+from provisioning.project import Drift
+from provisioning.settings import ProvisioningSettings
+from provisioning.work import logins_end
+
+DESTROYED_DAYS = 31
+"""For how long it is looked whether what was destroyed stays away."""
+LOOK_SECONDS = 60
+
+log = logger()
+
+Transactions = Callable[[], AbstractAsyncContextManager[Transaction]]
+
+
+class Sweep:
+    """Looks at every workspace at rest. Several may sweep side by side: what one has said the other does not repeat."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        progress: Progress,
+        environment_of: Callable[[str], Environment | None],
+        *,
+        sandbox: bool,
+    ) -> None:
+        self._transactions = transactions
+        self._progress = progress
+        self._environment_of = environment_of
+        self._sandbox = sandbox
+        self.unseen: dict[str, str] = {}
+        """Workspaces that the last sweep could not look at, and why."""
+
+    async def once(self) -> dict[str, tuple[Drift, ...]]:
+        """One sweep: {workspace id: every difference}, only those that have some; new ones are said."""
+        async with self._transactions() as transaction:
+            since = transaction.now - timedelta(days=DESTROYED_DAYS)
+            ids = await storage.at_rest(transaction.connection, since)
+        found = {}
+        self.unseen = {}
+        for workspace_id in ids:
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    differences = await self._look(workspace_id)
+            except (Refused, Trouble) as problem:
+                self.unseen[workspace_id] = problem.code
+                continue
+            except TimeoutError:
+                self.unseen[workspace_id] = "LOOK_TIMED_OUT"
+                continue
+            if differences:
+                found[workspace_id] = differences
+        return found
+
+    async def _look(self, workspace_id: str) -> tuple[Drift, ...]:
+        async with self._transactions() as transaction:
+            before = (await storage.read_workspaces(transaction.connection, [workspace_id]))[workspace_id]
+            key_there = await storage.has_key(transaction.connection, workspace_id)
+            now = transaction.now
+        state, project = settled(before.state), project_of(before.state)
+        if state is None or project is None:
+            return ()
+        environment = self._environment_of(project.environment_id or "")
+        place = place_of(workspace_id, project.place)
+        # A sandbox's logins end by a clock that has moved since they were made.
+        wanted = desired(state, place, None if self._sandbox else logins_end(project, now, sandbox=False))
+        if environment is None or wanted is None:
+            return ()
+        found = compare(wanted, await environment.inspect(place), key_there=key_there)
+        if found == project.drift and not any(drift.mendable for drift in found):
+            return found
+        async with self._transactions() as transaction:
+            workspace = await storage.lock_workspace(transaction.connection, workspace_id)
+            # Whatever happened meanwhile, this look no longer says anything about it.
+            if workspace is None or workspace.length != before.length:
+                return ()
+            if await storage.step_row(transaction.connection, workspace_id) is None:
+                await self._progress.apply(transaction, workspace, [Notice(found)])
+        return found
+
+
+async def sweep_for_ever(
+    runtime: Runtime, progress: Progress, environments: Mapping[str, Environment], settings: ProvisioningSettings
+) -> None:
+    """One sweep after the other until the service stops."""
+    sweep = Sweep(lambda: runtime.transaction("sweep"), progress, environments.get, sandbox=settings.clock == "sandbox")
+    while not await wait_until(runtime.stopping, settings.sweep_seconds):
+        found = await sweep.once()
+        log.info("sweep_done", workspaces_with_drift=len(found), workspaces_unseen=len(sweep.unseen))
