@@ -19,6 +19,7 @@ from audit.proving import TilesMissing
 from guichet import console
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
+from guichet.stack.watchers import policy_file
 from guichet_verify.__main__ import WRONG_CALL, Unreadable, lines, read_asked
 from guichet_verify.bundle import MAX_BYTES
 from guichet_verify.checkpoints import Checkpoint, read_checkpoint
@@ -194,12 +195,15 @@ def verify_file(
     as_json: bool,
 ) -> int:
     """Verifies a bundle as `guichet-verify` does; returns the exit code."""
-    if policy is None:
+    own = policy_file(home_folder())
+    if policy is None and not own.is_file():
         console.fail("a bundle is verified under a policy", "say whom you trust: --policy FILE")
         return WRONG_CALL
+    if policy is None:
+        console.fail("no --policy: the stack's own keys are trusted", "an auditor brings his own")
     try:
         with console.counted(None, "leaves checked", quiet=as_json) as tell:
-            asked = read_asked(policy, held, required, authority, max_bytes or MAX_BYTES, allow_published, tell)
+            asked = read_asked(policy or own, held, required, authority, max_bytes or MAX_BYTES, allow_published, tell)
             report = verify_bundle(bundle, asked)
     except (Unreadable, OSError) as error:
         console.fail(f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error))

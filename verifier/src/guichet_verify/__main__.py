@@ -13,9 +13,11 @@ from guichet_verify.checkpoints import Checkpoint, open_checkpoint
 from guichet_verify.notes import NOTE_LIMIT, NotANote
 from guichet_verify.policy import POLICY_LIMIT, NotAPolicy, Policy, read_policy
 from guichet_verify.report import Level, Report, Status
+from guichet_verify.timestamps import NoAuthority, TokenCheck
 from guichet_verify.verification import Asked, verify_bundle
 
 WRONG_CALL = 2
+AUTHORITY_LIMIT = 1 << 20
 _MARKS = {Status.PASS: "✓", Status.FAIL: "✗", Status.NOT_ASKED: "·", Status.NOT_EVALUATED: "?"}
 
 
@@ -80,7 +82,7 @@ def read_asked(
         trusted,
         [_held(path, trusted) for path in held],
         [Level[name] for name in required],
-        None if authority is None else authority.read_bytes(),
+        None if authority is None else _authority(authority),
         max_bytes,
         tell or (lambda leaves: None),
     )
@@ -111,6 +113,13 @@ def _held(path: Path, policy: Policy) -> Checkpoint:
         return open_checkpoint(_head(path, NOTE_LIMIT), policy.keys).checkpoint
     except NotANote as error:
         raise Unreadable(f"{path}: not a checkpoint to hold against a bundle: {error}") from error
+
+
+def _authority(path: Path) -> TokenCheck:
+    try:
+        return TokenCheck(_head(path, AUTHORITY_LIMIT))
+    except NoAuthority as error:
+        raise Unreadable(f"{path}: {error}") from error
 
 
 def _head(path: Path, limit: int) -> bytes:

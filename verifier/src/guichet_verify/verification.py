@@ -27,7 +27,7 @@ class Asked:
     policy: Policy
     held: Sequence[Checkpoint] = ()
     required: Collection[Level] = ()
-    authority: bytes | None = None
+    authority: TokenCheck | None = None
     max_bytes: int = MAX_BYTES
     tell: Callable[[int], None] = field(default=lambda leaves: None)
     """Told, again and again, how many more leaves were checked."""
@@ -129,9 +129,10 @@ class _Verification:
         if self._asked.authority is None:
             self._report.settle(Level.L5, False)
             return
-        check = TokenCheck(self._asked.authority)
         for number, opened in self._signed.items():
-            reason = check.refuses(self._bundle.token(number), hashlib.sha256(opened.note.text).digest())
+            reason = self._asked.authority.refuses(
+                self._bundle.token(number), hashlib.sha256(opened.note.text).digest()
+            )
             if reason is not None:
                 self._report.fail(Failure(Level.L5, opened.checkpoint.origin, None, reason))
         if len(self._signed) == len(self._manifest.logs):
