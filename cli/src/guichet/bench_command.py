@@ -15,6 +15,7 @@ from guichet import console
 def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="One short round of each; a look, not a figure.")] = False,
+    bundle_events: Annotated[int, typer.Option(min=1_000, help="Events of the bundle that is verified.")] = 1_000_000,
 ) -> None:
     """Measure this machine: pure assessments a second, a hop against a bare loop, lifecycles a second, start, memory.
 
@@ -23,7 +24,7 @@ def bench(
     Example: guichet bench --json
     """
     with console.progress(quiet=as_json) as tell:
-        found = asyncio.run(_measure(quick, tell))
+        found = asyncio.run(_measure(quick, 20_000 if quick else bundle_events, tell))
     if as_json:
         console.show_json(found)
         return
@@ -31,8 +32,9 @@ def bench(
         console.say(f"{name:24} {value}")
 
 
-async def _measure(quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
+async def _measure(quick: bool, bundle_events: int, tell: Callable[[str], None]) -> dict[str, Any]:
     from guichet.bench.assessments import assessments
+    from guichet.bench.bundle import verification
     from guichet.bench.lifecycles import lifecycles
     from guichet.bench.ratio import hop_ratio
 
@@ -44,6 +46,8 @@ async def _measure(quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
     found |= await _in_a_folder(lambda home: hop_ratio(home, count, rounds))
     tell("lifecycles through four services")
     found |= await _in_a_folder(lambda home: lifecycles(home, 100 if quick else 300, rounds))
+    tell("a bundle verified offline")
+    found |= await _in_a_folder(lambda home: asyncio.to_thread(verification, home, bundle_events))
     found["lifecycles_per_bare_event"] = round(found["lifecycles_per_second"] / found["bare_per_second"], 5)
     return found
 
