@@ -157,9 +157,16 @@ async def ensure_database(
     """
     role = await ensure_role(connection, name, password)
     await connection.execute(f"ALTER ROLE {role} {'CREATEROLE CREATEDB' if makes_roles else 'NOCREATEROLE NOCREATEDB'}")
+    await ensure_another(connection, name, name)
+
+
+async def ensure_another(connection: asyncpg.Connection, name: str, owner: str) -> None:
+    """A database of a role that is there, which no other role may enter."""
+    database = await connection.fetchval("SELECT quote_ident($1)", name)
     if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
-        await connection.execute(f"CREATE DATABASE {role} OWNER {role}")
-    await connection.execute(f"REVOKE CONNECT, TEMPORARY ON DATABASE {role} FROM PUBLIC")
+        role = await connection.fetchval("SELECT quote_ident($1)", owner)
+        await connection.execute(f"CREATE DATABASE {database} OWNER {role}")
+    await connection.execute(f"REVOKE CONNECT, TEMPORARY ON DATABASE {database} FROM PUBLIC")
 
 
 async def ensure_template(superuser_url: str, name: str) -> None:

@@ -39,6 +39,7 @@ VERBS = {
     "emit": Verb("guichet.emit_command", "emit", "Publish events of authorities, holders, persons, hosts, portals."),
     "workspaces": Verb("guichet.workspaces_command", "app", "Workspaces: list, show, connect, retry, abandon."),
     "environments": Verb("guichet.environments_command", "app", "Hosting environments: list, qualify, disqualify."),
+    "rehost": Verb("guichet.rehost_command", "rehost", "Move the workspaces of one environment to another."),
     "dead-letters": Verb("guichet.dead_letters_command", "app", "Records set aside: list, show, redrive, discard."),
     "trace": Verb("guichet.trace_command", "trace", "The story of a request, cause by cause.", TRAIL),
     "audit": Verb("guichet.audit_command", "app", "Verify the trail.", TRAIL),

@@ -25,7 +25,7 @@ def list_(as_json: Json = False) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
-    for title in ("environment", "storage", "control", "valid today", "not valid"):
+    for title in ("environment", "storage", "control", "valid today", "not valid", "next change", "workspaces"):
         table.add_column(title)
     for line in found:
         valid = [proof["type"] for proof in line["evidence"] if proof["valid"]]
@@ -36,6 +36,8 @@ def list_(as_json: Json = False) -> None:
             line["controlling_jurisdiction"],
             ", ".join(valid),
             ", ".join(other),
+            line["next_change"] or "",
+            str(line["workspaces"]),
         )
     return console.out().print(table)
 
@@ -55,7 +57,10 @@ def show(
     line = found[0]
     if as_json:
         return console.show_json(line)
-    for name in ("environment_id", "operator", "storage_country", "controlling_jurisdiction", "adequacy"):
+    for name in (
+        *("environment_id", "operator", "storage_country", "controlling_jurisdiction", "adequacy"),
+        *("workspaces", "next_change"),
+    ):
         console.say(f"{name.replace('_', ' '):24} {line[name]}")
     for proof in line["evidence"]:
         lost = f", lost on {proof['lost_on']}" if proof["lost_on"] else ""

@@ -8,6 +8,7 @@ import typer
 
 from guichet import console
 from guichet.stack.errors import StackError
+from guichet.stack.services import desk_of
 from guichet.stack.state import home_folder, load
 from provisioning.desk import Desk
 from provisioning.environments import Refused, Trouble
@@ -23,6 +24,7 @@ REMEDIES = {
     "PERSON_NOT_ADMITTED": "guichet workspaces show WORKSPACE names who may enter",
     "PERMIT_EXPIRED": "the permit has ended: ask for an extension before its last month next time",
     "LOGIN_NOT_OPEN": "wait for the workspace to be confirmed open: guichet workspaces show WORKSPACE",
+    "UNKNOWN_ENVIRONMENT": "guichet environments list",
     "NO_PERSON_NEEDED": "only a workspace that needs a person can be retried",
 }
 
@@ -31,9 +33,7 @@ def ask(question: Callable[[Desk], Awaitable[Any]]) -> Any:
     """What the desk of provisioning answers; raises StackError with what to do when it refuses."""
 
     async def answer() -> Any:
-        state = load(home_folder())
-        url = state.service("provisioning").database_url
-        async with Desk(url, state.workspaces_url, sandbox=state.sandbox) as desk:
+        async with desk_of(load(home_folder())) as desk:
             return await question(desk)
 
     try:
@@ -63,7 +63,9 @@ def list_(
         table.add_column(title, no_wrap=title in ("workspace", "request", "until"))
     for line in found:
         waits = f" for {', '.join(line['waits_for'])}" if line["waits_for"] else ""
-        needed = f" {line['step']}: {line['code']}" if "code" in line else ""
+        needed = f" {line['step']}: {line['code']} since {line['since'][:16]}" if "code" in line else ""
+        needed += f" to {line['moves_to']}" if "moves_to" in line else ""
+        needed += f", deletion due {line['deletion_due'][:10]}" if "deletion_due" in line else ""
         table.add_row(
             line["workspace_id"][:13],
             line["request_id"][:13],
@@ -89,7 +91,9 @@ def show(workspace: Workspace, as_json: Json = False) -> None:
         console.say(f"{name.replace('_', ' '):16} {found[name]}")
     console.say(f"{'persons':16} {', '.join(found['persons']) or 'nobody'}")
     if found.get("code"):
-        console.say(f"{'person needed':16} {found['step']}: {found['code']}")
+        console.say(f"{'person needed':16} {found['step']}: {found['code']}, since {found['since']}")
+    if found.get("deletion_due"):
+        console.say(f"{'deletion due':16} {found['deletion_due']}")
     if found["waits_for"]:
         console.say(f"{'waits for':16} {', '.join(found['waits_for'])}")
     if clearance := found["clearance"]:
@@ -104,8 +108,14 @@ def show(workspace: Workspace, as_json: Json = False) -> None:
         console.say(
             f"{'step':16} {step['step']}, attempt {step['attempts']}{'  ' + step['code'] if step['code'] else ''}"
         )
+    for output in found["outputs"]:
+        console.say(f"{'output':16} {output['ref']}  {output['verdict']}  {output['code'] or ''}")
+    for moved in found["certificates_of_moves"]:
+        console.say(f"{'left':16} {moved['environment_id']}  {moved['certificate_id']}  {moved['destroyed_at']}")
     if certificate := found["certificate"]:
         console.say(f"{'certificate':16} {certificate['certificate_id']}  {certificate['destroyed_at']}")
+        kept = ", ".join(certificate["backups"]) or ("covered" if certificate["covers_backups"] else "NOT covered")
+        console.say(f"{'backups':16} {kept}")
     for entry in found["history"]:
         console.say(f"{'':16} {entry['at']}  {entry['what']}")
     return None

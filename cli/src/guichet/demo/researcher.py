@@ -2,15 +2,14 @@
 
 import asyncpg
 
-from guichet.stack import databases
+from guichet.stack.services import desk_of
 from guichet.stack.state import StackState
-from provisioning.desk import Desk
 from provisioning.environments import Refused
 
 
 async def login(state: StackState, request: str, person: str) -> str:
     """A connection string for a person of an open workspace; raises Refused when there is no way in."""
-    async with Desk(databases.url(state, "provisioning"), state.workspaces_url, sandbox=state.sandbox) as desk:
+    async with desk_of(state) as desk:
         return await desk.connect(request, person)
 
 

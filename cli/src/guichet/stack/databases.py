@@ -6,17 +6,24 @@ import asyncpg
 
 from audit import deployment
 from audit.signing import keys
-from chassis.topology import close_server, ensure_database, ensure_reader, ensure_template
+from chassis.topology import close_server, ensure_another, ensure_database, ensure_reader, ensure_template
 from guichet.stack.state import SERVICES, StackState
 
 HOLDER = "holder"
 HOLDER_READER = "holder_reader"
 WORKSPACES = "workspaces"
+MORE_ENVIRONMENTS = ("env-clinique", "env-pmsi", "env-transition")
+"""Demo environments beside the first, whose database is `WORKSPACES`."""
 AUDIT_NAME = keys.NAME
 """What the logs of an embedded stack are signed as."""
 OWNERS = (*(name for name in SERVICES if name != "audit"), HOLDER, WORKSPACES)
 """Roles with a database of their own name; that of the trail is the superuser's, and nobody else defines anything."""
 ROLES = (*OWNERS, HOLDER_READER, *deployment.ROLES)
+
+
+def workspaces_of(environment: str) -> str:
+    """The database of a demo environment."""
+    return f"{WORKSPACES}_{environment.removeprefix('env-')}"
 
 
 def choose_passwords(state: StackState) -> None:
@@ -43,6 +50,8 @@ async def ensure_databases(state: StackState) -> None:
             # Provisioning makes a database for each workspace and a role for each researcher.
             await ensure_database(connection, name, state.passwords[name], makes_roles=name == WORKSPACES)
         await ensure_template(state.postgres.url("postgres"), WORKSPACES)
+        for environment in MORE_ENVIRONMENTS:
+            await ensure_another(connection, workspaces_of(environment), WORKSPACES)
         await ensure_reader(connection, HOLDER_READER, state.passwords[HOLDER_READER], HOLDER)
         await deployment.ensure_roles(connection, {role: state.passwords[role] for role in deployment.ROLES})
         await deployment.ensure_database(connection)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -19,9 +20,23 @@ from guichet.stack.ports import free_ports, is_free
 from guichet.stack.quiet import client
 from guichet.stack.state import SERVICES, Instance, Running, ServiceState, StackState
 
+if TYPE_CHECKING:
+    from provisioning.desk import Desk
+
 PORTALS = ("portal-hdh", "portal-hdab-fr")
-POSTGRES_ENVIRONMENTS = "env-souverain,env-clinique,env-pmsi,env-transition"
-"""The demo environments that the postgres adapter serves; the others have no adapter and need a person."""
+POSTGRES_ENVIRONMENTS = (
+    "env-souverain",
+    *(f"{name}={databases.workspaces_of(name)}" for name in databases.MORE_ENVIRONMENTS),
+)
+"""The demo environments that the postgres adapter serves, each a database of its own; the others need a person."""
+
+
+def desk_of(state: StackState) -> "Desk":
+    """The operator's desk over the provisioning of a stack."""
+    from provisioning.desk import Desk
+
+    url = state.service("provisioning").database_url
+    return Desk(url, state.workspaces_url, sandbox=state.sandbox, environments=POSTGRES_ENVIRONMENTS)
 
 
 def log_of(home: Path, name: str) -> Path:
@@ -63,7 +78,7 @@ def environment(home: Path, state: StackState, name: str, port: int) -> dict[str
     if name == "provisioning":
         given["GUICHET_HOLDER_URL"] = databases.url(state, databases.HOLDER_READER, databases.HOLDER)
         given["GUICHET_WORKSPACES_URL"] = state.workspaces_url
-        given["GUICHET_POSTGRES_ENVIRONMENTS"] = POSTGRES_ENVIRONMENTS
+        given["GUICHET_POSTGRES_ENVIRONMENTS"] = ",".join(POSTGRES_ENVIRONMENTS)
     return given
 
 

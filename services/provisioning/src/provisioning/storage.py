@@ -190,6 +190,15 @@ async def workspaces_that_moved(connection: Connection) -> list[str]:
     return [str(row["workspace_id"]) for row in rows]
 
 
+async def workspaces_by_environment(connection: Connection) -> dict[str, int]:
+    """How many workspaces that are not over each environment has."""
+    rows = await connection.fetch(
+        "SELECT environment_id, count(*) AS there FROM workspaces WHERE environment_id IS NOT NULL "
+        "AND state NOT IN ('unheard', 'destroyed') GROUP BY environment_id"
+    )
+    return {row["environment_id"]: row["there"] for row in rows}
+
+
 async def find_workspace(connection: Connection, text: str) -> str | None:
     """The workspace with this id, this request id, or the only one whose id or request id begins so."""
     rows = await connection.fetch(

@@ -14,7 +14,7 @@ from provisioning.events import Examined
 from provisioning.moves import passages
 from provisioning.project import Clearance, Drift
 from provisioning.storage import Workspace, name_of
-from safeguards.hosting import Environment
+from safeguards.hosting import Environment, days_of_change
 
 
 async def show_all(connection: Connection, state: str | None = None) -> list[dict[str, Any]]:
@@ -146,7 +146,11 @@ async def show(connection: Connection, workspace_id: str) -> dict[str, Any] | No
 
 async def show_environments(connection: Connection, today: date) -> list[dict[str, Any]]:
     """Every environment of the registry with its evidence and what is valid today."""
-    return [environment_of(found, today) for found in (await registry.environments(connection)).values()]
+    there = await storage.workspaces_by_environment(connection)
+    return [
+        environment_of(found, today) | {"workspaces": there.get(name, 0)}
+        for name, found in (await registry.environments(connection)).items()
+    ]
 
 
 def environment_of(environment: Environment, today: date) -> dict[str, Any]:
@@ -157,6 +161,7 @@ def environment_of(environment: Environment, today: date) -> dict[str, Any]:
         "storage_country": environment.storage_country,
         "controlling_jurisdiction": environment.controlling_jurisdiction,
         "adequacy": environment.adequacy,
+        "next_change": min((d.isoformat() for d in days_of_change(environment.evidence) if d > today), default=None),
         "evidence": [
             {
                 "type": proof.type,
