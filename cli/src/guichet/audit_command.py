@@ -15,14 +15,24 @@ from audit.verification import verify_live
 from guichet import console
 from guichet.bundles_command import checkpoint, export, prove, verify_file
 from guichet.keys_command import app as keys
+from guichet.log_keys_command import policy, retire, rotate, signing
 from guichet.replay_command import replay
+from guichet.restore_command import backup, break_, rebuild, restore
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
 
 app = typer.Typer(no_args_is_help=True)
 
 app.command()(replay)
-app.add_typer(keys, name="keys", help="The keys of requests: list, destroy, check.")
+app.add_typer(
+    keys, name="keys", help="Keys of requests (list, destroy, check) and of logs (policy, signing, rotate, retire)."
+)
+for of_log_keys in (policy, signing, rotate, retire):
+    keys.command()(of_log_keys)
+app.command()(backup)
+app.command()(restore)
+app.command()(rebuild)
+app.command("break")(break_)
 app.command()(export)
 app.command()(prove)
 app.command()(checkpoint)

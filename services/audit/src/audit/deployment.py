@@ -85,7 +85,12 @@ async def ensure_tables(connection: asyncpg.Connection) -> None:
 
 
 async def ensure_logs(
-    connection: asyncpg.Connection, kafka: Sequence[str], name: str, topics: Iterable[str] = TOPICS
+    connection: asyncpg.Connection,
+    kafka: Sequence[str],
+    name: str,
+    topics: Iterable[str] = TOPICS,
+    *,
+    announce: bool = True,
 ) -> int:
     """A log for each partition that has none, from the oldest record on that is there; how many were opened.
 
@@ -112,7 +117,7 @@ async def ensure_logs(
         now = await SandboxClock().read(connection)
         transaction = Transaction(connection, now.astimezone(UTC), "audit")
         for topic, part, first in new:
-            await open_log(transaction, name, topic, part, first)
+            await open_log(transaction, name, topic, part, first, announce=announce)
         await transaction.flush()
     return len(new)
 

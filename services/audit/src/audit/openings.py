@@ -43,8 +43,12 @@ async def open_log(
     *,
     epoch: int = 1,
     beginning: Beginning = FROM_NOTHING,
+    announce: bool = True,
 ) -> Log:
-    """A new log of size 1 that its partition is read into from `first_offset` on, in the caller's transaction."""
+    """A new log of size 1 that its partition is read into from `first_offset` on, in the caller's transaction.
+
+    Without `announce` it is one that was announced before, and whose database is built again.
+    """
     connection = transaction.connection
     log_id = await connection.fetchval("SELECT coalesce(max(log_id), 0) + 1 FROM audit.log")
     log = Log(log_id, origin_of(name, topic, part, epoch), topic, part, first_offset, 0, EMPTY_ROOT)
@@ -72,7 +76,8 @@ async def open_log(
     leaf = FirstLeaf(log.origin, first_offset, *beginning)
     growth = open_growth(log, leaf)
     await storage.append(connection, [growth])
-    transaction.say(announcement(leaf, topic, part), subject=log.origin, key=log.origin)
+    if announce:
+        transaction.say(announcement(leaf, topic, part), subject=log.origin, key=log.origin)
     return growth.grown
 
 

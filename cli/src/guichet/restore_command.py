@@ -1,0 +1,153 @@
+"""`guichet audit backup`, `restore`, `rebuild`, `break`: the database of the trail saved, lost, and brought back."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import asyncpg
+import typer
+
+from audit import deployment
+from audit.breaking import NotBroken, break_log
+from audit.restoring import NotCaughtUp, catch_up, take_up_numbers
+from chassis.ends import Ends
+from guichet import console
+from guichet.stack import databases, services
+from guichet.stack.errors import StackError
+from guichet.stack.postgres import binaries
+from guichet.stack.state import StackState, alone, home_folder, load, save
+
+By = Annotated[list[str], typer.Option("--by", help="A person who asks for it; two different ones are needed.")]
+
+
+def backup(file: Annotated[Path, typer.Argument(help="Where to write it; readable by its owner alone.")]) -> None:
+    """Save the database of the trail. The states of signer and witness are never in it, and never restored with it.
+
+    Example: guichet audit backup trail.dump
+    """
+    state = load(home_folder())
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
+        asyncio.run(_run("pg_dump", "--format=custom", "--dbname", state.postgres.url("audit"), stdout=target))
+    console.say(f"{file}: {file.stat().st_size:,} bytes")
+
+
+def restore(file: Annotated[Path, typer.Argument(help="A backup.", exists=True)], by: By) -> None:
+    """Put a backup in the place of the trail's database, and read on from Kafka to where it was.
+
+    Roots come out the same or the signer refuses: it waits until the trail is as large as what it signed.
+
+    Example: guichet audit restore trail.dump --by operator-1 --by auditor-2
+    """
+    _two(by)
+    asyncio.run(_replace(file))
+
+
+def rebuild(by: By) -> None:
+    """Build the database of the trail again from Kafka alone, when there is no backup.
+
+    Possible while the topics still have each log's first record; the roots come out the same.
+
+    Example: guichet audit rebuild --by operator-1 --by auditor-2
+    """
+    _two(by)
+    asyncio.run(_replace(None))
+
+
+def break_(
+    origin: Annotated[str, typer.Argument(metavar="ORIGIN", help="As `guichet audit logs` names it.")], by: By
+) -> None:
+    """End a log whose bytes are lost for good, and begin its next epoch, whose first leaf names the lost offsets.
+
+    Never another root for a signed size: the old log stays as far as it was signed.
+
+    Example: guichet audit break guichet.example/audit/trail/guichet.portal/3/1 --by operator-1 --by auditor-2
+    """
+    _two(by)
+    asyncio.run(_break(origin, by))
+
+
+def _two(by: list[str]) -> None:
+    if len(set(by)) < 2:
+        raise StackError("two different persons are needed", "--by PERSON --by OTHER-PERSON")
+
+
+async def _break(origin: str, by: list[str]) -> None:
+    state = load(home_folder())
+    parts = origin.split("/")
+    topic, part = (parts[-3], parts[-2]) if len(parts) > 3 else ("", "")
+    ends = Ends(state.kafka.split(","), [topic])
+    spans = (await ends.ask()).get(topic) or {}
+    await ends.close()
+    if not part.isdecimal() or int(part) not in spans:
+        raise StackError(f"the broker knows no partition of {origin}", "guichet audit logs")
+    connection = await deployment.connect(state.postgres.url("postgres"))
+    try:
+        opened, lost = await break_log(connection, databases.AUDIT_NAME, origin, spans[int(part)][0], by)
+    except NotBroken as error:
+        raise StackError(str(error), "guichet audit logs") from None
+    finally:
+        await connection.close(timeout=5)
+    gone = ", ".join(f"{since} to {until - 1}" for since, until in lost) or "none"
+    console.say(f"{origin} is broken; {opened.origin} goes on at offset {opened.next_offset}; lost offsets: {gone}")
+    console.say(f"said by {', '.join(sorted(set(by)))}")
+
+
+async def _replace(file: Path | None) -> None:
+    """The database made anew, from a backup or from nothing, and read on to the end of the topics."""
+    async with _without_writer() as state:
+        server = state.postgres.url("postgres")
+        connection = await asyncpg.connect(server, timeout=10)
+        try:
+            await connection.execute(f"DROP DATABASE IF EXISTS {deployment.DATABASE} WITH (FORCE)")
+            await deployment.ensure_database(connection)
+        finally:
+            await connection.close(timeout=5)
+        if file is not None:
+            target = state.postgres.url("audit")
+            await _run("pg_restore", "--exit-on-error", "--dbname", target, str(file))
+        connection = await deployment.connect(server)
+        try:
+            await deployment.ensure_tables(connection)
+            kafka = state.kafka.split(",")
+            # What was announced before is not announced again: the trail has it, and every reader knows it.
+            await deployment.ensure_logs(connection, kafka, databases.AUDIT_NAME, announce=False)
+            console.say("reading the topics")
+            await catch_up(databases.service_url(state, "audit"), kafka, databases.AUDIT_NAME)
+            await take_up_numbers(connection)
+            size = await connection.fetchval("SELECT sum(tree_size) FROM audit.head")
+        except NotCaughtUp as error:
+            raise StackError(f"not caught up: {error}", "guichet audit logs, guichet audit break") from None
+        finally:
+            await connection.close(timeout=5)
+    console.say(f"{size:,} leaves; now: guichet audit verify, and guichet status for the signer")
+
+
+@asynccontextmanager
+async def _without_writer() -> AsyncIterator[StackState]:
+    """The stack with its audit service stopped; it is started again afterwards, whatever happened."""
+    home = home_folder()
+    async with alone(home):
+        state = load(home)
+        for instance in state.service("audit").instances:
+            if instance.running:
+                await asyncio.to_thread(instance.running.process("audit").stop)
+        try:
+            yield state
+        finally:
+            services.start(home, state, ["audit"])
+            save(home, state)
+
+
+async def _run(program: str, *arguments: str, stdout: object = None) -> None:
+    process = await asyncio.create_subprocess_exec(
+        str(binaries() / program),
+        *arguments,
+        stdout=stdout,  # type: ignore[arg-type]  # a file or nothing
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, error = await process.communicate()
+    if process.returncode:
+        raise StackError(f"{program} failed: {error.decode(errors='replace').strip()[-300:]}", "guichet status")
