@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,10 +13,19 @@ import typer
 from guichet import console
 
 
+class Part(StrEnum):
+    """What is measured."""
+
+    ALL = "all"
+    EXTRACTION = "extraction"
+
+
 def bench(
+    part: Annotated[Part, typer.Argument(help="Everything, or an extraction into a workspace alone.")] = Part.ALL,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="One short round of each; a look, not a figure.")] = False,
     bundle_events: Annotated[int, typer.Option(min=1_000, help="Events of the bundle that is verified.")] = 1_000_000,
+    rows: Annotated[int, typer.Option(min=1_000, help="Rows of the extraction.")] = 10_000_000,
 ) -> None:
     """Measure this machine: pure assessments a second, a hop against a bare loop, lifecycles a second, start, memory.
 
@@ -24,12 +34,23 @@ def bench(
     Example: guichet bench --json
     """
     with console.progress(quiet=as_json) as tell:
-        found = asyncio.run(_measure(quick, 20_000 if quick else bundle_events, tell))
+        found = asyncio.run(
+            _extract(rows, tell)
+            if part is Part.EXTRACTION
+            else _measure(quick, 20_000 if quick else bundle_events, tell)
+        )
     if as_json:
         console.show_json(found)
         return
     for name, value in found.items():
         console.say(f"{name:24} {value}")
+
+
+async def _extract(rows: int, tell: Callable[[str], None]) -> dict[str, Any]:
+    from guichet.bench.extraction import extraction_ratio
+
+    console.cancel_when_terminated()
+    return await _in_a_folder(lambda home: extraction_ratio(home, rows, tell))
 
 
 async def _measure(quick: bool, bundle_events: int, tell: Callable[[str], None]) -> dict[str, Any]:
