@@ -83,7 +83,7 @@ class Handlers:
             on_it = await storage.workspaces_on(transaction.connection, environment_id)
             concerned |= on_it
             affected |= dict.fromkeys(on_it, message)
-            waiting = await storage.waiting_for_persons(transaction.connection)
+            waiting = await storage.waiting_for_a_place(transaction.connection)
             concerned |= waiting
             await self._await_change(transaction, environment_id)
         if not concerned:
@@ -125,7 +125,7 @@ class Handlers:
                 await self._progress.apply(transaction, workspace, [due])
             return
         on_it = await storage.workspaces_on(transaction.connection, timer.subject)
-        waiting = await storage.waiting_for_persons(transaction.connection)
+        waiting = await storage.waiting_for_a_place(transaction.connection)
         workspaces = await storage.lock_workspaces(transaction.connection, on_it | waiting)
         for affected_id in on_it:
             workspaces[affected_id] = await self._judge(transaction, workspaces[affected_id])

@@ -209,9 +209,14 @@ async def find_workspace(connection: Connection, text: str) -> str | None:
     return str(rows[0]["workspace_id"]) if len(rows) == 1 else None
 
 
-async def waiting_for_persons(connection: Connection) -> dict[str, str]:
-    """{workspace id: request id} of the workspaces that need a person."""
-    rows = await connection.fetch("SELECT workspace_id, request_id FROM workspaces WHERE state = 'person-needed'")
+async def waiting_for_a_place(connection: Connection) -> dict[str, str]:
+    """{workspace id: request id} of the workspaces that need a person because no environment was found to move to."""
+    rows = await connection.fetch(
+        "SELECT workspace_id, request_id FROM workspaces WHERE state = 'person-needed' AND "
+        "(SELECT event ->> 'step' FROM events WHERE events.workspace_id = workspaces.workspace_id "
+        "AND event ->> 'kind' = 'stuck' ORDER BY position DESC LIMIT 1) = $1",
+        Step.PLAN,
+    )
     return {str(row["workspace_id"]): str(row["request_id"]) for row in rows}
 
 
