@@ -221,4 +221,18 @@ def test_an_instant_out_of_range_is_a_named_problem() -> None:
 def test_an_unknown_step_is_a_named_problem() -> None:
     with pytest.raises(CaseError) as refused:
         due("coffee_break", date(2026, 1, 1))
-    assert refused.value.problems[0].code == "unknown-step"
+    assert [(p.code, p.where) for p in refused.value.problems] == [("unknown-step", "rule")]
+
+
+@pytest.mark.parametrize("day", [date(1900, 6, 15), date(2199, 6, 15)])
+def test_the_first_and_the_last_year_of_the_calendar_are_in_it(day: date) -> None:
+    assert local_date(datetime(day.year, day.month, day.day, 12, tzinfo=UTC)) == day
+    assert expires_on(day, 1) == same_day(day, 1)
+
+
+def test_periods_whose_length_is_a_setting_follow_it() -> None:
+    law = overridden({"fr.sample-days": 20, "fr.urgent-days": 10}).at(date(2026, 1, 1))
+
+    assert due("hdh_approval", date(2026, 3, 2), law=law) == date(2026, 3, 22)
+    assert due("committee_opinion_urgent", date(2026, 3, 2), law=law) == date(2026, 3, 12)
+    assert due("hdh_approval", date(2026, 3, 2)) == date(2026, 3, 17)

@@ -170,3 +170,44 @@ def test_an_audit_that_ages_on_a_closed_day_is_young_enough_where_french_periods
 
     assert story.on("2026-10-12").left_aside()["FR_MR006"][0] == "AUDIT_TOO_OLD"
     assert story.under(fr__roll="next-working-day").on("2026-10-12").route == "FR_MR006"
+
+
+def stopped_methodology(tell: Any) -> Any:
+    """MR-007 with one prohibited use among others, complete from the first day."""
+    uses = ["EPIDEMIOLOGY", "INSURANCE_EXCLUSION_OR_PREMIUM"]
+    return tell("F05b").but(purpose__intended_use=uses).submitted("2026-07-01").attaching("SECURITY")
+
+
+def lift(story: Any, day: str) -> Any:
+    return story.says(day, "refusal.overridden", by=["o-1"], codes=["PROHIBITED_INSURANCE"])
+
+
+def test_what_a_committee_said_of_a_stopped_request_is_no_opinion_to_answer(tell: Any) -> None:
+    story = stopped_methodology(tell).says("2026-07-06", "file.received", body="CESREES")
+    story.says("2026-07-20", "opinion.issued", body="CESREES", verdict="reserved", by=["m-1"])
+    lift(story, "2026-07-22").says("2026-07-24", "request.authority-chosen", choice="seize")
+
+    assert (story.on("2026-07-24").route, story.on("2026-07-24").status) == ("FR_MR007", "awaiting_transmission")
+
+
+def test_once_a_stop_is_lifted_the_authority_can_be_seized_after_an_opinion(tell: Any) -> None:
+    story = lift(stopped_methodology(tell), "2026-07-02").says("2026-07-06", "file.received", body="CESREES")
+    story.says("2026-07-20", "opinion.issued", body="CESREES", verdict="reserved", by=["m-1"])
+    story.says("2026-07-24", "request.authority-chosen", choice="seize")
+
+    assert (story.on("2026-07-24").route, story.on("2026-07-24").status) == ("FR_STANDARD", "awaiting_authority")
+
+
+def test_the_authority_of_an_incomplete_dossier_cannot_be_seized(tell: Any) -> None:
+    story = tell("F05b").without("PROTOCOL").submitted("2026-07-01").says("2026-07-06", "file.received", body="CESREES")
+    story.says("2026-07-24", "request.authority-chosen", choice="seize")
+
+    assert (story.on("2026-08-20").route, story.on("2026-08-20").status) == ("FR_MR007", "incomplete")
+
+
+def test_a_choice_before_the_opinion_chooses_nothing_on_the_standard_route(tell: Any) -> None:
+    story = tell("F07b").submitted("2026-07-01").says("2026-07-08", "file.received", body="CESREES")
+    story.says("2026-07-20", "request.authority-chosen", choice="stop")
+    story.says("2026-08-03", "opinion.issued", body="CESREES", verdict="favourable", by=["m-1"])
+
+    assert story.on("2026-08-10").status == "awaiting_applicant"
