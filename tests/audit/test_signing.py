@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 import uvicorn
 from tests.audit.conftest import NAME, Trail, tamper, until, verify
+from tests.audit.test_attacks import write_table
 
 from audit import storage
 from audit.growth import growth_of
@@ -220,6 +221,9 @@ async def test_a_careful_operator_who_rewrites_one_event_is_found_by_the_held_ch
     assert other is not None and other.root != held.root
     assert (other.state, other.reason, other.note) == (BROKEN, "witness-refuses", "")
     assert watched.witness_state.held(watched.origin).root == held.root
+    by = "held checkpoint: FORK; signer: another root; witness: 422"
+    row = ("one event rewritten, tiles and head recomputed", "superuser, careful", "detected", by)
+    write_table([row], afresh="superuser, careful")
 
 
 async def test_a_tail_that_was_cut_is_waited_for_and_an_old_backup_comes_to_the_same_roots(watched):
@@ -268,6 +272,12 @@ async def test_a_tail_that_was_cut_is_waited_for_and_an_old_backup_comes_to_the_
     await watched.look(watched.signer(fresh))
     ahead = fresh.get(watched.origin)
     assert ahead is not None and (ahead.state, ahead.reason, ahead.note) == (RECOVERING, "witness-ahead", "")
+    rows = [
+        ("old backup restored", "superuser, set back", "detected", "signer: recovering, then the same roots"),
+        ("tail cut, tiles and head recomputed", "superuser, set back", "detected", "signer: smaller than signed"),
+        ("the same with the signer's state lost", "superuser, set back", "detected", "witness: 409, nothing published"),
+    ]
+    write_table(rows, afresh="superuser, set back")
 
 
 SUPERUSER = {
@@ -300,6 +310,14 @@ async def test_what_a_superuser_does_crudely_is_not_signed(watched):
     await send(watched.trail, range(9, 20))
     watched.keep("before.db")
     name = watched.trail.url.rpartition("/")[2]
+    superuser = await asyncpg.connect(watched.trail.url)
+    try:
+        await superuser.execute("SET session_replication_role = replica")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="H2"):
+            await superuser.execute("DELETE FROM audit.entry WHERE leaf_index = 15")
+    finally:
+        await superuser.close()
+    seen = [("SET session_replication_role = replica; DELETE FROM audit.entry", "superuser", "refused", "H9, H2")]
     await watched.trail.database.close()
     for number, (what, (statements, code)) in enumerate(SUPERUSER.items()):
         copy = f"{name}_{number}"
@@ -315,8 +333,12 @@ async def test_what_a_superuser_does_crudely_is_not_signed(watched):
         found = state.get(watched.origin)
         assert found is not None
         assert (what, found.state, found.reason, found.size) == (what, BROKEN, code, 10)
-        assert not (await verify(url)).holds
+        report = await verify(url)
+        assert not report.holds
         state.close()
+        by = f"signer: {code}; audit verify: {report.failures[0].reason}"
+        seen.append(("; ".join(["ALTER TABLE … DISABLE TRIGGER USER", *statements]), "superuser", "detected", by))
+    write_table(seen, afresh="superuser")
     await watched.trail.database.open()
 
 

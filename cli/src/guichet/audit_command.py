@@ -16,6 +16,7 @@ from guichet import console
 from guichet.bundles_command import checkpoint, export, prove, verify_file
 from guichet.keys_command import app as keys
 from guichet.log_keys_command import policy, retire, rotate, signing
+from guichet.reconcile_command import reconcile
 from guichet.replay_command import replay
 from guichet.restore_command import backup, break_, rebuild, restore
 from guichet.stack.errors import StackError
@@ -32,6 +33,7 @@ for of_log_keys in (policy, signing, rotate, retire):
 app.command()(backup)
 app.command()(restore)
 app.command()(rebuild)
+app.command()(reconcile)
 app.command("break")(break_)
 app.command()(export)
 app.command()(prove)
