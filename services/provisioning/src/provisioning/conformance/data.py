@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from provisioning.conformance.lines import Value, line_of, row_of
 from provisioning.conformance.suite import COLUMNS, Trial, expect, manifest_of
 from provisioning.environments import Rows
-from provisioning.environments.http_rows import Value, copy_of_row, row_of_copy
 
 DIFFICULT: tuple[Value, ...] = (
     None,
@@ -75,7 +75,7 @@ async def a_load_that_breaks_off_changes_nothing(trial: Trial) -> None:
 
     async def broken() -> AsyncIterator[bytes]:
         for row in trial.rows(50):
-            yield copy_of_row(row)
+            yield line_of(row) + b"\n"
         raise ConnectionResetError
 
     try:
@@ -127,7 +127,7 @@ async def persons_are_taken_out_of_the_data(trial: Trial) -> None:
 async def _read(trial: Trial, table: str) -> list[list[Value]]:
     async with trial.environment.read(trial.workspace_id, table) as rows:
         text = b"".join([chunk async for chunk in rows.chunks])
-    return [row_of_copy(line) for line in text.split(b"\n")[:-1]]
+    return [row_of(line) for line in text.split(b"\n")[:-1]]
 
 
 ALL = (

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from provisioning.conformance.lines import Value, line_of
 from provisioning.conformance.visits import Shut, Visit
 from provisioning.environments import Column, Environment, Order, Refused, Rows, Superseded, Trouble
 from provisioning.environments.extraction import pseudonym
-from provisioning.environments.http_rows import Tally, Value, copy_of_row
+from provisioning.environments.manifest import Manifest
 from provisioning.project import Table
 
 CHECK_SECONDS = 120
@@ -104,15 +105,14 @@ class Trial:
 
 async def _chunks(rows: Sequence[Sequence[Value]]) -> AsyncIterator[bytes]:
     for row in rows:
-        yield copy_of_row(row)
+        yield line_of(row) + b"\n"
 
 
 def manifest_of(dataset_id: str, table: str, rows: Iterable[Sequence[Value]]) -> Table:
     """What a table of these rows must be counted and hashed as."""
-    tally = Tally()
-    for row in rows:
-        tally.add(row)
-    return Table(dataset_id, table, tally.rows, tally.sha256)
+    found = Manifest()
+    found.add([line_of(row) for row in rows])
+    return Table(dataset_id, table, found.rows, found.digest())
 
 
 def expect(true: bool, found: str) -> None:

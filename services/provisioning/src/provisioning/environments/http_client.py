@@ -33,7 +33,7 @@ from provisioning.environments.http_signing import (
 )
 
 JSON: Final = "application/json"
-ROWS: Final = "application/x-ndjson"
+ROWS: Final = "text/tab-separated-values"
 LARGEST_ANSWER: Final = 8 * 1024 * 1024
 PASSING: Final = frozenset(
     {
@@ -67,6 +67,11 @@ class Host:
     ca_file: Path | None = None
 
 
+def trusting(host: Host) -> ssl.SSLContext | bool:
+    """What certifies the other side: nothing for a provisioner on this machine without TLS."""
+    return ssl.create_default_context(cafile=host.ca_file) if host.url.startswith("https:") else False
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A verified answer."""
@@ -88,11 +93,13 @@ class Client:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        verifying: ssl.SSLContext | bool = False
-        if host.url.startswith("https:"):
-            verifying = ssl.create_default_context(cafile=host.ca_file)
         self._http = httpx.AsyncClient(
-            verify=verifying, trust_env=False, follow_redirects=False, timeout=host.request_seconds
+            verify=trusting(host),
+            trust_env=False,
+            follow_redirects=False,
+            timeout=host.request_seconds,
+            # A digest is of what travels: it travels as it is.
+            headers={"accept-encoding": "identity"},
         )
 
     async def __aenter__(self) -> Client:

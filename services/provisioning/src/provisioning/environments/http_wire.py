@@ -33,7 +33,7 @@ class Place(Shape):
 
 
 class TableColumn(Shape):
-    """A column: the provisioner may keep every value as text, as long as it gives the same text back."""
+    """A column: the provisioner may keep every value as text, as long as it gives the same lines back."""
 
     name: ColumnName
     type: ColumnType
@@ -83,6 +83,12 @@ class Door(Shape):
     access: Access
 
 
+class Rights(Shape):
+    """`POST /workspaces/{id}/restore`: the logins may read these tables and nothing else; nobody is let in."""
+
+    tables: tuple[Name, ...]
+
+
 class TableFound(Shape):
     """A table as the provisioner counts and hashes it."""
 
@@ -110,6 +116,7 @@ class LoginThere(Shape):
 class Status(Shape):
     """What is really there. `working`: an order is being carried out; ask again.
 
+    logins    all but the one for probes
     unread    tables and logins that lack a right they should have
     beyond    names of what a login reaches outside its workspace
     failed    why the last order was not carried out
@@ -136,12 +143,16 @@ class Columns(Shape):
 
 
 class Destroyed(Shape):
-    """`DELETE /workspaces/{id}`: what the provisioner found left after it had destroyed, by its own look."""
+    """`DELETE /workspaces/{id}`: what the provisioner found left after it had destroyed, by its own look.
+
+    backups   names of the backup sets that hold the data on, when backups are not covered
+    """
 
     workspace_id: Uuid
     state: Literal["working", "destroyed"]
     objects_left: Count
     covers_backups: bool
+    backups: tuple[Name, ...] = ()
 
 
 class Entered(Shape):
