@@ -38,7 +38,7 @@ VERBS = {
     "submit": Verb("guichet.submit_command", "submit", "Send dossiers through the intake door."),
     "emit": Verb("guichet.emit_command", "emit", "Publish events of authorities, holders, persons, hosts, portals."),
     "workspaces": Verb("guichet.workspaces_command", "app", "Workspaces: list, show, connect, retry, abandon."),
-    "environments": Verb("guichet.environments_command", "app", "Hosting environments: list, qualify, disqualify."),
+    "environments": Verb("guichet.environments_command", "app", "Hosting environments: list, qualify, certify."),
     "rehost": Verb("guichet.rehost_command", "rehost", "Move the workspaces of one environment to another."),
     "dead-letters": Verb("guichet.dead_letters_command", "app", "Records set aside: list, show, redrive, discard."),
     "trace": Verb("guichet.trace_command", "trace", "The story of a request, cause by cause.", TRAIL),
@@ -54,7 +54,8 @@ VERBS = {
 def _mount(app: typer.Typer, name: str, verb: Verb) -> None:
     found: Any = getattr(importlib.import_module(verb.module), verb.attribute)
     if name == "environments":
-        importlib.import_module("guichet.qualification").mount(found)
+        for verbs in ("guichet.qualification", "guichet.certify_command"):
+            importlib.import_module(verbs).mount(found)
     if isinstance(found, typer.Typer):
         app.add_typer(found, name=name, help=verb.help, rich_help_panel=verb.panel)
     else:

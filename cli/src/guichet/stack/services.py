@@ -18,7 +18,7 @@ from guichet.stack import databases, processes, watchers
 from guichet.stack.errors import StackError
 from guichet.stack.ports import free_ports, is_free
 from guichet.stack.quiet import client
-from guichet.stack.state import SERVICES, Instance, Running, ServiceState, StackState
+from guichet.stack.state import SERVICES, Instance, Running, ServiceState, StackState, environments_file, home_folder
 
 if TYPE_CHECKING:
     from provisioning.desk import Desk
@@ -36,7 +36,13 @@ def desk_of(state: StackState) -> "Desk":
     from provisioning.desk import Desk
 
     url = state.service("provisioning").database_url
-    return Desk(url, state.workspaces_url, sandbox=state.sandbox, environments=POSTGRES_ENVIRONMENTS)
+    return Desk(
+        url,
+        state.workspaces_url,
+        sandbox=state.sandbox,
+        environments=POSTGRES_ENVIRONMENTS,
+        environments_file=environments_file(home_folder()),
+    )
 
 
 def log_of(home: Path, name: str) -> Path:
@@ -79,6 +85,8 @@ def environment(home: Path, state: StackState, name: str, port: int) -> dict[str
         given["GUICHET_HOLDER_URL"] = databases.url(state, databases.HOLDER_READER, databases.HOLDER)
         given["GUICHET_WORKSPACES_URL"] = state.workspaces_url
         given["GUICHET_POSTGRES_ENVIRONMENTS"] = ",".join(POSTGRES_ENVIRONMENTS)
+        if (file := environments_file(home)) is not None:
+            given["GUICHET_ENVIRONMENTS_FILE"] = str(file)
     return given
 
 

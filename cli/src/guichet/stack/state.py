@@ -142,6 +142,12 @@ class StackState(BaseModel):
         return found
 
 
+def environments_file(home: Path) -> Path | None:
+    """The operator's file of environments with another adapter than postgres, if there is one."""
+    file = home / "environments.json"
+    return file if file.exists() else None
+
+
 def home_folder(named: Path | None = None) -> Path:
     """The folder of the stack: `named`, else `$GUICHET_HOME`, else `.guichet` here; absolute, links resolved."""
     return Path(named or os.environ.get("GUICHET_HOME") or ".guichet").resolve()
