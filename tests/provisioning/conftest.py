@@ -213,8 +213,10 @@ async def running(postgres: Postgres, holder_url: str, *, steps: bool = True, **
         bench = Bench(runtime, holder_url, workspaces_url)
         await bench.register()
         yield bench
-        failed = [loop.exception() for loop in loops if loop.done()]
-        assert not failed, failed
+        for loop in loops:
+            if loop.done():
+                loop.result()
+                raise AssertionError("a loop ended by itself")
     finally:
         runtime.stopping.set()
         if loops:
