@@ -116,6 +116,6 @@ async def test_a_key_that_vanishes_without_two_persons_is_found(standing_at_home
     }
     guichet(home, "emit", "-", given=json.dumps(event))
     await wait_quiet(state)
-    for file in (home / "keys").iterdir():
+    for file in (home / "request-keys").iterdir():
         file.unlink()
     assert f"{id_of(made)}.1" in guichet(home, "audit", "keys", "check", code=1)

@@ -37,9 +37,12 @@ CREATE TABLE IF NOT EXISTS destruction (
 
 
 def key_folder() -> Path:
-    """Where the keys of requests are: `$GUICHET_KEYS`, a volume of its own in production, else beside the stack."""
-    given = os.environ.get("GUICHET_KEYS")
-    return Path(given) if given else home_folder() / "keys"
+    """Where the keys of requests are: `$GUICHET_REQUEST_KEYS`, a volume of its own in production, else in the home.
+
+    Never the folder of the signer's keys: its backups are kept for longer.
+    """
+    given = os.environ.get("GUICHET_REQUEST_KEYS")
+    return Path(given) if given else home_folder() / "request-keys"
 
 
 class NoSuchKey(LookupError):
