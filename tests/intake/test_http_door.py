@@ -338,11 +338,14 @@ async def test_a_body_without_end_is_given_up_before_it_ends(office: Any) -> Non
             for sent in range(10_000):
                 if select.select([sender], [], [], 0)[0]:
                     return sent, sender.recv(4096)
-                sender.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
+                try:
+                    sender.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
+                except (BrokenPipeError, ConnectionResetError):
+                    return sent, b""  # Shut while we were still sending: what was answered may be lost with it.
             return sent, b""
 
     sent, answer = await asyncio.to_thread(send_until_answered)
-    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert answer.startswith(b"HTTP/1.1 413 ") or not answer
     assert sent < 1000
 
 

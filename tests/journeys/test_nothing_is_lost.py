@@ -19,7 +19,7 @@ from dossiers import dossier, id_of
 from guichet.publishing import clock_now
 from guichet.stack import processes
 from guichet.stack.prepare import set_clock
-from guichet.stack.quiet import wait_quiet
+from guichet.stack.quiet import client, wait_quiet
 from guichet.stack.stack import Stack
 from guichet.stack.state import SERVICES, WATCHERS, StackState, load
 from stacks import StartStack, insist, query, submission, until
@@ -44,6 +44,15 @@ def pid_of(home: Path, name: str) -> int:
     raise AssertionError(f"{name} is not running")
 
 
+async def answers(home: Path) -> bool:
+    """Whether intake takes dossiers again: what is killed before it does could keep it from ever taking one."""
+    try:
+        async with client(5) as asking:
+            return (await asking.get(f"{load(home).services['intake'].url}/livez")).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
 async def kill_in_turn(home: Path, done: asyncio.Event) -> Counter[str]:
     """kill -9 of one after the other, each after the one before is back, until the requests are in and all were hit."""
     killed: Counter[str] = Counter()
@@ -59,6 +68,7 @@ async def kill_in_turn(home: Path, done: asyncio.Event) -> Counter[str]:
                 return process is not None and process.pid != victim and process.alive()
 
             await until(is_back, f"{name} again")
+            await until(lambda: answers(home), "intake at its door")
     return killed
 
 
@@ -74,11 +84,11 @@ async def test_five_hundred_requests_survive_kill_9_of_everything(start_stack: S
     killer = asyncio.create_task(kill_in_turn(home, sent))
     gate = asyncio.Semaphore(8)
 
-    async with httpx.AsyncClient(timeout=15) as client:
+    async with httpx.AsyncClient(timeout=15) as portal:
 
         async def send(one: dict[str, object]) -> None:
             async with gate:
-                answer = await insist(client, load(home), submission(one, now))
+                answer = await insist(portal, load(home), submission(one, now))
                 assert answer.status_code == 202, answer.text
                 assert answer.json()["request_id"] == id_of(one)
 

@@ -34,7 +34,7 @@ def written(folder: Path, content: object) -> str:
     return str(file)
 
 
-async def test_the_trail_alone_rebuilds_what_compliance_and_intake_hold(standing: StackState) -> None:
+async def test_the_trail_alone_rebuilds_what_compliance_and_intake_hold(standing: StackState, tmp_path: Path) -> None:
     made = dossier("F02a", "REPLAY-1")
     request = id_of(made)
     now = await clock_now(standing)
@@ -43,16 +43,19 @@ async def test_the_trail_alone_rebuilds_what_compliance_and_intake_hold(standing
         await wait_quiet(standing)
         held = (await client.get(f"{standing.services['compliance'].url}/cases/{request}")).json()
 
-    first = replayed(standing, "--json", "--day", held["as_of"], TZ="UTC", PYTHONHASHSEED="1")
-    again = replayed(standing, "--json", "--day", held["as_of"], TZ="Asia/Kathmandu", PYTHONHASHSEED="2", LC_ALL="C")
-    assert first == again
-    found: dict[str, Any] = json.loads(first)
+    found: dict[str, Any] = json.loads(replayed(standing, "--json", "--day", held["as_of"]))
     assert found["vector"]["basis"] == "now"
+    # The trail grows by the minute: the same moment is the same sizes.
+    then = ("--day", held["as_of"], "--sizes", written(tmp_path, found["vector"]))
+    first = replayed(standing, "--json", *then, TZ="UTC", PYTHONHASHSEED="1")
+    again = replayed(standing, "--json", *then, TZ="Asia/Kathmandu", PYTHONHASHSEED="2", LC_ALL="C")
+    assert first == again
+    assert json.loads(first)["state_sha256"] == found["state_sha256"]
     rebuilt = found["requests"][request]
     assert rebuilt["assessment"] == held
     assert rebuilt["public"]["outcome"] == held["outcome"]
 
-    shown = replayed(standing, "--request", request, "--day", held["as_of"]).decode()
+    shown = replayed(standing, "--request", request, *then).decode()
     assert found["state_sha256"] in shown and made["portal_reference"] in shown
 
 
