@@ -98,3 +98,10 @@ def test_the_state_file_leads_to_what_the_compose_file_publishes() -> None:
         assert state.watchers[name].url.removeprefix("http://") in published
     tokens = json.loads((ROOT / "deploy" / "portals.json").read_text("utf-8"))
     assert set(state.portals) == set(tokens)
+
+
+def test_what_the_image_copies_is_let_through_to_the_build() -> None:
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "deploy" / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").split() if line.startswith("!")}
+    assert copied
+    assert {name for line in copied for name in line.split()} <= let_through
