@@ -233,7 +233,7 @@ async def _attempt(transaction: Transaction, part: Sequence[_Entry], consumer: C
         with batch_span(f"{consumer.name} batch", events):
             async with transaction.connection.transaction():
                 await consumer.handle(transaction, messages)
-    except Exception as error:  # the handler may raise anything; what is away is raised again, the rest is judged
+    except Exception as error:  # only SQLSTATE or `retriable` tell what is away, no class does
         transaction.rewind(mark)
         if kind_of(error) is Kind.UNAVAILABLE:
             raise

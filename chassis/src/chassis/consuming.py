@@ -46,7 +46,7 @@ class Consuming:
             try:
                 async with asyncio.timeout(START_SECONDS):
                     await broker.start()
-            except Exception as error:  # a broker that failed is given up whatever failed; a bug is raised again
+            except Exception as error:  # given up whatever failed; only `kind_of` tells a bug, which is raised again
                 await _give_up(broker)
                 if kind_of(error) is not Kind.UNAVAILABLE:
                     raise
@@ -77,5 +77,5 @@ async def _give_up(broker: KafkaBroker) -> None:
         # aiokafka raises it by itself when a consumer is stopped during an outage; ours is to be obeyed.
         if task and task.cancelling() > cancelling:
             raise
-    except Exception as error:  # noqa: BLE001 - nothing of it is used again
+    except Exception as error:  # noqa: BLE001 - half started it may fail to stop in any way, and would hide why
         log.info("broker_left", error=error)

@@ -177,7 +177,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 done += len(part)
                 self._size = min(BATCH, self._size * 2)
                 self._failures = 0
-        except Exception as error:  # noqa: BLE001 - the one place where everything that is away ends up
+        except Exception as error:  # noqa: BLE001 - even a letter that cannot be written loses no record: all are held
             if isinstance(error, TimeoutError):
                 # A batch that took too long would take too long again.
                 self._size = max(1, self._size // 2)
@@ -199,7 +199,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         """Act upon records; if something shows only when all is written, halve until the culprit is alone."""
         try:
             await self._transact(records)
-        except Exception as error:  # what is away is raised again; anything else condemns one record, not the batch
+        except Exception as error:  # no class tells what is away; the rest condemns one record, not the batch
             if kind_of(error) is Kind.UNAVAILABLE:
                 raise
             log.error("batch_failed", records=len(records), error=error)
@@ -255,7 +255,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                     await parking.end_release(connection, self.name, place)
                 said = await transaction.flush()
                 crash_point("released")
-        except Exception as error:  # noqa: BLE001 - told apart at once
+        except Exception as error:  # noqa: BLE001 - the parked stay parked, and one by one the culprit is condemned
             if kind_of(error) is Kind.UNAVAILABLE or because is not None:
                 log.warning("release_waits", error=error)
                 return False

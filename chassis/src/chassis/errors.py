@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from contracts.envelope import Unreadable
 
-__all__ = ["Kind", "Unavailable", "Unreadable", "code_of", "fingerprint_of", "kind_of"]
+__all__ = ["SURROUNDINGS", "Kind", "Unavailable", "Unreadable", "code_of", "fingerprint_of", "kind_of"]
 
 
 class Unavailable(Exception):
@@ -29,6 +29,13 @@ class Kind(enum.Enum):
 _AWAY = ("08", "53", "57P", "58")
 _AWAY_STATES = frozenset({"25006", "25P03", "25P04", "40001", "40P01", "55P03", "57014"})
 _DATA = ("22", "23")
+
+SURROUNDINGS = (
+    *(Unavailable, OSError, TimeoutError, KafkaError),
+    *(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError),
+)
+"""The classes of what database and broker raise. Which of them passes by itself, the class does not tell: `kind_of`
+reads the SQLSTATE, or whether the broker says that it may be tried again."""
 
 _NOT_KEBAB = re.compile(r"[^a-z0-9]+")
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from chassis.errors import kind_of
+from chassis.errors import SURROUNDINGS, kind_of
 from chassis.logs import logger
 from chassis.metrics import Metrics
 from chassis.supervision import wait_until
@@ -91,7 +91,7 @@ async def readiness(runtime: Runtime) -> dict[str, bool]:
         async with asyncio.timeout(2), runtime.database.connection() as connection:
             age = await connection.fetchval(_OUTBOX_AGE) if runtime.started else 0
         checks |= {"database": True, "outbox": age < LONGEST_OUTBOX_AGE}
-    except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
+    except SURROUNDINGS as error:
         log.info("database_unready", kind=kind_of(error).value, error=error)
     if (engine := runtime.engine) is not None:
         checks |= {"partitions": engine.assigned, "not_paused": not engine.paused}
@@ -123,7 +123,7 @@ async def status(runtime: Runtime) -> dict[str, object]:
             counts = dict(await connection.fetchrow(_COUNTS, now))
             pending = await runtime.service.pending(connection) if runtime.service.pending else 0
             own = await runtime.service.lag(runtime) if runtime.service.lag else {}
-    except Exception as error:  # noqa: BLE001 - a look at the state of things must not fail for the state of things
+    except SURROUNDINGS as error:
         log.warning("status_incomplete", error=error)
         return answer
     lag = _lag(ends, {(row["topic"], row["part"]): row["next_offset"] for row in offsets})

@@ -169,7 +169,7 @@ class Partitions:
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 starts = await self._find_starts(sorted(wanted))
-        except Exception as error:  # noqa: BLE001 - whatever it is, without an offset nothing may be read
+        except Exception as error:  # noqa: BLE001 - an end of this task would leave its partitions unread for ever
             self._metrics.retries.add("assignment")
             log.warning("assignment_waits", tries=tries, partitions=len(wanted), error=error)
             return False

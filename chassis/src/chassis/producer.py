@@ -9,6 +9,8 @@ from functools import lru_cache
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import murmur2
 
+from chassis.errors import SURROUNDINGS
+
 START_SECONDS = 15
 STOP_SECONDS = 5
 
@@ -58,8 +60,12 @@ async def stop_producer(producer: AIOKafkaProducer) -> None:
     try:
         async with asyncio.timeout(STOP_SECONDS):
             await producer.stop()
-    except Exception:  # noqa: BLE001 - whatever it is, the producer must not live on
+    except SURROUNDINGS:
         await abandon(producer)
+    except BaseException:
+        # A bug, or our own end: raised again, but a producer that lives on could still send.
+        await abandon(producer)
+        raise
 
 
 @lru_cache(maxsize=65_536)

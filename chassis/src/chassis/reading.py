@@ -49,7 +49,7 @@ def read_record(
         fact = consumer.read(envelope, data, record.topic)
         if envelope.time - now > SKEW:
             raise Unreadable(SKEWED, f"the time is more than {SKEW.seconds // 60} minutes ahead")
-    except Exception as error:  # noqa: BLE001 - a record must not be able to stop the others, whatever it provokes
+    except Exception as error:  # noqa: BLE001 - bytes of strangers: whatever they provoke, the others go on
         return condemn(record, error, envelope=envelope, letter_id=letter_id)
     return Message(
         envelope,

@@ -79,7 +79,7 @@ class Relay:
             try:
                 session = self._session or await self._begin()
                 published = await self._round(session)
-            except Exception as error:  # classified here; every kind gives up the session first
+            except Exception as error:  # given up whatever failed, or its locks stay; a bug is raised again
                 await self._give_up()
                 if kind_of(error) is Kind.BUG and not isinstance(error, KafkaError):
                     raise
