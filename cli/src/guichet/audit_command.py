@@ -6,7 +6,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import asyncpg
 import httpx
 import typer
 
@@ -21,6 +20,7 @@ from guichet.replay_command import replay
 from guichet.restore_command import backup, break_, rebuild, restore
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
+from guichet.trail import connected
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -75,7 +75,7 @@ def verify(
         raise typer.Exit(
             verify_file(bundle, policy, held or [], required, tsa, max_bytes, allow_published_keys, as_json)
         )
-    report = asyncio.run(_verify(database or load(home_folder()).service("audit").database_url, as_json))
+    report = asyncio.run(_verify(database, as_json))
     if as_json:
         console.show_json(report.body())
     else:
@@ -84,12 +84,8 @@ def verify(
         raise typer.Exit(report.exit_code)
 
 
-async def _verify(url: str, as_json: bool) -> Report:
-    try:
-        connection = await asyncpg.connect(url, timeout=10, server_settings={"jit": "off", "lock_timeout": "5s"})
-    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise StackError("the database of the trail does not answer", "guichet status, or --database URL") from error
-    try:
+async def _verify(database: str | None, as_json: bool) -> Report:
+    async with connected(database) as connection:
         with console.progress(quiet=as_json or not sys.stderr.isatty()) as tell:
             done = 0
 
@@ -99,10 +95,6 @@ async def _verify(url: str, as_json: bool) -> Report:
                 tell(f"{done:,} leaves hashed again")
 
             return await verify_live(connection, count)
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
-        raise StackError("that database holds no trail", "name the audit service's database") from error
-    finally:
-        await connection.close()
 
 
 def _show(report: Report) -> None:

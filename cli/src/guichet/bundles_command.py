@@ -3,13 +3,10 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import asyncpg
 import httpx
 import typer
 
@@ -20,6 +17,7 @@ from guichet import console
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
 from guichet.stack.watchers import policy_file
+from guichet.trail import at_one_moment
 from guichet_verify.__main__ import WRONG_CALL, Unreadable, lines, read_asked
 from guichet_verify.bundle import MAX_BYTES
 from guichet_verify.checkpoints import Checkpoint, read_checkpoint
@@ -72,7 +70,7 @@ def export(
 async def _export(wanted: Wanted, output: Path, database: str | None, quiet: bool) -> Plan:
     partial = output.with_name(f"{output.name}.partial")
     try:
-        async with _trail(database) as connection:
+        async with at_one_moment(database) as connection:
             decided = await plan(connection, wanted)
             with console.counted(decided.leaves, "leaves written", quiet=quiet) as tell, partial.open("wb") as file:
                 async for piece in stream(connection, decided, tell):
@@ -87,23 +85,6 @@ async def _export(wanted: Wanted, output: Path, database: str | None, quiet: boo
     finally:
         partial.unlink(missing_ok=True)
     return decided
-
-
-@asynccontextmanager
-async def _trail(database: str | None) -> AsyncIterator[asyncpg.Connection]:
-    """One state of the trail, read over a connection without time limits."""
-    url = database or load(home_folder()).service("audit").database_url
-    try:
-        connection = await asyncpg.connect(url, timeout=10, server_settings={"jit": "off", "lock_timeout": "5s"})
-    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise StackError("the database of the trail does not answer", "guichet status, or --database URL") from error
-    try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            yield connection
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
-        raise StackError("that database holds no trail", "name the audit service's database") from error
-    finally:
-        await connection.close()
 
 
 def _held(path: Path) -> Checkpoint:

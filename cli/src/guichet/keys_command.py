@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Annotated
 
-import asyncpg
 import typer
 
 from guichet import console
 from guichet.stack.errors import StackError
 from guichet.stack.state import StackState, home_folder, load
+from guichet.trail import at_one_moment
 
 if TYPE_CHECKING:
     from guichet.publishing import Event
@@ -125,17 +125,10 @@ def check(as_json: Json = False) -> None:
 async def _check() -> KeysAgainstTrail:
     from guichet.sealing.inspection import compare
 
-    state, store = load(home_folder()), _store()
-    await _say(state, store)
-    try:
-        connection = await asyncpg.connect(state.service("audit").database_url, timeout=10)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        raise StackError("the database of the trail does not answer", "guichet status") from error
-    try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            return await compare(connection, store)
-    finally:
-        await connection.close()
+    store = _store()
+    await _say(load(home_folder()), store)
+    async with at_one_moment(None) as connection:
+        return await compare(connection, store)
 
 
 def _store() -> KeyStore:

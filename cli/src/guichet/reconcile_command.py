@@ -8,9 +8,9 @@ import asyncpg
 import typer
 
 from guichet import console
-from guichet.stack.errors import StackError
 from guichet.stack.quiet import wait_quiet
 from guichet.stack.state import StackState, home_folder, load
+from guichet.trail import connected
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -45,14 +45,8 @@ def reconcile(as_json: Json = False) -> None:
 async def _reconcile(state: StackState) -> tuple[int, list[Unsaid]]:
     said = [row for name in state.services async for row in _said(state.service(name).database_url)]
     await wait_quiet(state)  # What was said until now is in the trail after this.
-    try:
-        trail = await asyncpg.connect(state.service("audit").database_url, timeout=10)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        raise StackError("the database of the trail does not answer", "guichet status") from error
-    try:
+    async with connected(state.service("audit").database_url) as trail:
         return len(said), [each for row in said async for each in _unsaid(trail, *row)]
-    finally:
-        await trail.close()
 
 
 async def _said(url: str) -> AsyncIterator[tuple[str, str, int]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +14,7 @@ import typer
 from guichet import console
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
+from guichet.trail import at_one_moment
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -98,7 +97,7 @@ async def _replay(
     from guichet.replay.recorded import records_until
     from guichet.replay.state import state_hash, state_of
 
-    async with _trail(database) as connection:
+    async with at_one_moment(database) as connection:
         try:
             if instant is not None:
                 vector = await sizes_published(connection, instant)
@@ -142,25 +141,6 @@ async def _replay(
             for each in sorted(memory.not_read)
         ],
     }
-
-
-@asynccontextmanager
-async def _trail(database: str | None) -> AsyncIterator[Connection]:
-    """A connection that sees the trail as it stood at one moment."""
-    import asyncpg
-
-    url = database or load(home_folder()).service("audit").database_url
-    try:
-        connection = await asyncpg.connect(url, timeout=10, server_settings={"jit": "off", "lock_timeout": "5s"})
-    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise StackError("the database of the trail does not answer", "guichet status, or --database URL") from error
-    try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            yield connection
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
-        raise StackError("that database holds no trail", "name the audit service's database") from error
-    finally:
-        await connection.close()
 
 
 async def _remember(connection: Connection, vector: Vector) -> Memory:

@@ -1,0 +1,41 @@
+"""The database of a trail as the commands read it: that of the stack, or a copy."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from guichet.stack.errors import StackError
+from guichet.stack.state import home_folder, load
+
+if TYPE_CHECKING:
+    from asyncpg import Connection
+
+
+@asynccontextmanager
+async def connected(database: str | None) -> AsyncIterator[Connection]:
+    """A direct connection without time limits to a database URL, that of the stack by default.
+
+    Raises StackError when it does not answer, or holds no trail.
+    """
+    import asyncpg
+
+    url = database or load(home_folder()).service("audit").database_url
+    try:
+        connection = await asyncpg.connect(url, timeout=10, server_settings={"jit": "off", "lock_timeout": "5s"})
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StackError("the database of the trail does not answer", "guichet status, or --database URL") from error
+    try:
+        yield connection
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
+        raise StackError("that database holds no trail", "name the audit service's database") from error
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def at_one_moment(database: str | None) -> AsyncIterator[Connection]:
+    """The same, seeing the trail as it stood at one moment; nothing is written."""
+    async with connected(database) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        yield connection
