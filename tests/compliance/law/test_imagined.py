@@ -19,7 +19,9 @@ from compliance.rules.european_routes import european_routes
 from compliance.rules.french_routes import FRENCH_ROUTES
 from contracts import registry
 from contracts.identity import request_id
-from imagined import EXPRESS, FUNCTIONS, World, at, worlds
+from imagined import World, at, worlds
+from imagined_acts import FUNCTIONS
+from imagined_dossiers import EXPRESS
 from written_law import ARTICLES, DAY, PERIODS, counted
 from written_routes import route
 
