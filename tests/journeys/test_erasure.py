@@ -64,21 +64,26 @@ async def everything_recorded(state: StackState) -> bytes:
         await connection.close()
 
 
-async def test_a_comment_is_read_until_its_key_is_destroyed(standing_at_home: tuple[Path, StackState]) -> None:
-    home, state = standing_at_home
-    made = dossier("F12", "ERASURE-1")
-    request = id_of(made)
+async def refused_with(home: Path, state: StackState, reference: str, comment: str) -> str:
+    """A request whose refusal an officer confirmed with a comment; its id."""
+    made = dossier("F12", reference)
     async with httpx.AsyncClient(timeout=60) as client:
         assert (await insist(client, state, submission(made, await clock_now(state)))).status_code == 202
     await wait_quiet(state)
     event = {
         "type": "refusal.confirmed.v1",
         "source": "/authorities/HDH",
-        "subject": request,
-        "data": {"by": ["officer-1"], "comment": f"{NAME} a confirmé par téléphone"},
+        "subject": id_of(made),
+        "data": {"by": ["officer-1"], "comment": comment},
     }
     guichet(home, "emit", "-", given=json.dumps(event, ensure_ascii=False))
     await wait_quiet(state)
+    return id_of(made)
+
+
+async def test_a_comment_is_read_until_its_key_is_destroyed(standing_at_home: tuple[Path, StackState]) -> None:
+    home, state = standing_at_home
+    request = await refused_with(home, state, "ERASURE-1", f"{NAME} a confirmé par téléphone")
     assert NAME in guichet(home, "trace", request)
 
     (key,) = json.loads(guichet(home, "audit", "keys", "list", "--json"))
@@ -104,18 +109,7 @@ async def test_a_comment_is_read_until_its_key_is_destroyed(standing_at_home: tu
 
 async def test_a_key_that_vanishes_without_two_persons_is_found(standing_at_home: tuple[Path, StackState]) -> None:
     home, state = standing_at_home
-    made = dossier("F12", "ERASURE-2")
-    async with httpx.AsyncClient(timeout=60) as client:
-        assert (await insist(client, state, submission(made, await clock_now(state)))).status_code == 202
-    await wait_quiet(state)
-    event = {
-        "type": "refusal.confirmed.v1",
-        "source": "/authorities/HDH",
-        "subject": id_of(made),
-        "data": {"by": ["officer-1"], "comment": NAME},
-    }
-    guichet(home, "emit", "-", given=json.dumps(event))
-    await wait_quiet(state)
+    request = await refused_with(home, state, "ERASURE-2", NAME)
     for file in (home / "request-keys").iterdir():
         file.unlink()
-    assert f"{id_of(made)}.1" in guichet(home, "audit", "keys", "check", code=1)
+    assert f"{request}.1" in guichet(home, "audit", "keys", "check", code=1)

@@ -9,7 +9,7 @@ from contracts.envelope import Unreadable, write_time
 from guichet import console
 from guichet.publishing import Event, clock_now, publish, read
 from guichet.reading import objects
-from guichet.sealing.texts import TooLong, sealed
+from guichet.sealing.texts import NotSealable, sealed
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
 
@@ -40,7 +40,7 @@ async def _emit(files: list[str], as_json: bool) -> None:
     for where, item in given:
         try:
             events.append(read(sealed(item, now), now))
-        except (Unreadable, TooLong) as problem:
+        except (Unreadable, NotSealable) as problem:
             wrong += 1
             console.fail(f"{where}: {problem}")
     if wrong:

@@ -26,8 +26,8 @@ _NONCE_BYTES: Final = 12
 Json = Mapping[str, Any]
 
 
-class TooLong(ValueError):
-    """A text that no sealed field holds; the message names the field."""
+class NotSealable(ValueError):
+    """A text that no sealed field holds; the message names the field and the rule."""
 
 
 @cache
@@ -42,9 +42,12 @@ def sealed_fields(kind: type[Fact]) -> tuple[str, ...]:
 
 def seal(store: KeyStore, request_id: str, event_id: str, field: str, text: str, now: datetime) -> Sealed:
     """A text under the key of its request; additional data: the event's id, then the field's name."""
-    plain = text.encode()
+    try:
+        plain = text.encode()
+    except UnicodeEncodeError:  # JSON can write half a surrogate pair, which has no bytes.
+        raise NotSealable(f"{field}: a text of whole characters is expected") from None
     if len(plain) > LONGEST_TEXT:
-        raise TooLong(f"{field}: a text of at most {LONGEST_TEXT} bytes is expected")
+        raise NotSealable(f"{field}: a text of at most {LONGEST_TEXT} bytes is expected")
     key_id, key = store.key_for(request_id, now)
     nonce = secrets.token_bytes(_NONCE_BYTES)
     ciphertext = AESGCM(key).encrypt(nonce, plain, _additional(event_id, field))
