@@ -99,8 +99,6 @@ class Runner:
         while not await wait_until(self._runtime.stopping, pause):
             async with self._runtime.transaction("renew") as transaction:
                 step = await storage.renew(transaction.connection, ticket, self._settings.lease_seconds)
-                if step is not None and step is not ticket.step:
-                    await storage.put_off(transaction.connection, ticket, 0, None)
             if step is not ticket.step:
                 raise Superseded
         async with self._runtime.transaction("release") as transaction:
@@ -114,6 +112,10 @@ class Runner:
         project = project_of(workspace.state)
         assert project is not None, "a step is due only after a permit"
         async with self._runtime.transaction("work") as transaction:
+            # The key of a project is made here: never for a workspace that another worker has destroyed meanwhile.
+            await storage.lock_workspace(transaction.connection, ticket.workspace_id)
+            if not await storage.holds(transaction.connection, ticket):
+                raise Superseded
             work = await Work.read(
                 transaction, ticket.step, workspace, project, sandbox=self._settings.clock == "sandbox", target=target
             )

@@ -1,4 +1,10 @@
-"""Everything provisioning asks of its own database: workspaces and their events, due steps, keys, the registry."""
+"""Everything provisioning asks of its own database: workspaces and their events, due steps, keys, the registry.
+
+Locks are taken in one order: reference data (the registry), workspaces by id, their steps, then what the chassis writes
+last (timers, sequences). Whoever has locked a step never waits for a workspace. A workspace is locked FOR NO KEY
+UPDATE: one transaction at a time has it, while the foreign keys of rows about it do not wait. They would with FOR
+UPDATE, and PostgreSQL checks them again at the second UPDATE of a row in one transaction, the keys changed or not.
+"""
 
 from __future__ import annotations
 
@@ -65,14 +71,15 @@ async def lock_workspaces(connection: Connection, requests: Mapping[str, str]) -
         [UUID(requests[str(i)]) for i in ids],
     )
     await connection.execute(
-        "SELECT FROM workspaces WHERE workspace_id = ANY($1::uuid[]) ORDER BY workspace_id FOR UPDATE", ids
+        "SELECT FROM workspaces WHERE workspace_id = ANY($1::uuid[]) ORDER BY workspace_id FOR NO KEY UPDATE",
+        ids,
     )
     return await read_workspaces(connection, [str(i) for i in ids])
 
 
 async def lock_workspace(connection: Connection, workspace_id: str) -> Workspace | None:
     """One workspace, locked; None when there is none."""
-    await connection.execute("SELECT FROM workspaces WHERE workspace_id = $1 FOR UPDATE", UUID(workspace_id))
+    await connection.execute("SELECT FROM workspaces WHERE workspace_id = $1 FOR NO KEY UPDATE", UUID(workspace_id))
     return (await read_workspaces(connection, [workspace_id])).get(workspace_id)
 
 
@@ -303,12 +310,17 @@ async def lease(connection: Connection, seconds: float) -> Ticket | None:
 
 
 async def renew(connection: Connection, ticket: Ticket, seconds: float) -> Step | None:
-    """Hold a lease for longer. The step that is due now, which may have become another; None when the lease is lost."""
+    """Hold a lease for longer, or end it where another step has become due.
+
+    Gives the step that is due now; None when the lease is lost.
+    """
     step = await connection.fetchval(
-        "UPDATE steps SET leased_until = clock_timestamp() + $3 WHERE workspace_id = $1 AND fence = $2 RETURNING step",
+        "UPDATE steps SET leased_until = CASE WHEN step = $4 THEN clock_timestamp() + $3 END "
+        "WHERE workspace_id = $1 AND fence = $2 RETURNING step",
         UUID(ticket.workspace_id),
         ticket.fence,
         timedelta(seconds=seconds),
+        ticket.step.value,
     )
     return None if step is None else Step(step)
 
