@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
@@ -12,13 +12,18 @@ import typer
 
 from audit import deployment
 from audit.breaking import NotBroken, break_log
+from audit.bundled import NotCovered, Piece, join, open_bundles
+from audit.refilling import refill
 from audit.restoring import NotCaughtUp, catch_up, take_up_numbers
-from chassis.ends import Ends
+from chassis.ends import Ends, Span
+from contracts.topics import TOPICS
 from guichet import console
 from guichet.stack import databases, services
 from guichet.stack.errors import StackError
 from guichet.stack.postgres import binaries
 from guichet.stack.state import StackState, alone, home_folder, load, save
+from guichet.stack.watchers import policy_file
+from guichet_verify.policy import NotAPolicy, read_policy
 
 By = Annotated[list[str], typer.Option("--by", help="A person who asks for it; two different ones are needed.")]
 
@@ -45,15 +50,39 @@ def restore(file: Annotated[Path, typer.Argument(help="A backup.", exists=True)]
     asyncio.run(_replace(file))
 
 
-def rebuild(by: By) -> None:
-    """Build the database of the trail again from Kafka alone, when there is no backup.
+def rebuild(
+    by: By,
+    bundles: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--bundle", help="An exported bundle to begin with, such as of --all; several may join.", exists=True
+        ),
+    ] = None,
+    policy: Annotated[Path | None, typer.Option(help="Whom you trust: a tlog-policy file; the stack's own.")] = None,
+) -> None:
+    """Build the database of the trail again from Kafka, or from bundles and then Kafka, when there is no backup.
 
-    Possible while the topics still have each log's first record; the roots come out the same.
+    From Kafka alone while the topics still have each log's first record. With bundles, what they hold is taken from
+    them: each is verified first, and together they must reach from each log's first leaf to where the broker goes on.
+    The roots come out the same.
 
-    Example: guichet audit rebuild --by operator-1 --by auditor-2
+    Example: guichet audit rebuild --bundle whole.auditbundle --by operator-1 --by auditor-2
     """
     _two(by)
-    asyncio.run(_replace(None))
+    try:
+        if not bundles:
+            asyncio.run(_replace())
+            return
+        trusted = read_policy((policy or policy_file(home_folder())).read_bytes())
+        with console.counted(None, "leaves checked") as tell, open_bundles(bundles, trusted, tell) as pieces:
+            asyncio.run(_replace(pieces=pieces))
+    except NotAPolicy as error:
+        raise StackError(f"not a policy: {error}", "name whom you trust: --policy FILE") from None
+    except NotCovered as error:
+        remedy = "guichet audit export --all writes a bundle that covers everything signed"
+        raise StackError(
+            "not from these bundles:" + "".join(f"\n  {each}" for each in error.problems), remedy
+        ) from None
 
 
 def break_(
@@ -95,9 +124,11 @@ async def _break(origin: str, by: list[str]) -> None:
     console.say(f"said by {', '.join(sorted(set(by)))}")
 
 
-async def _replace(file: Path | None) -> None:
-    """The database made anew, from a backup or from nothing, and read on to the end of the topics."""
+async def _replace(file: Path | None = None, pieces: Sequence[Piece] = ()) -> None:
+    """The database made anew, from a backup, from bundles or from nothing, and read on to the end of the topics."""
     async with _without_writer() as state:
+        # What the bundles lack is found before anything is dropped.
+        wholes = join(databases.AUDIT_NAME, pieces, await _spans(state)) if pieces else []
         server = state.postgres.url("postgres")
         connection = await asyncpg.connect(server, timeout=10)
         try:
@@ -111,6 +142,8 @@ async def _replace(file: Path | None) -> None:
         connection = await deployment.connect(server)
         try:
             await deployment.ensure_tables(connection)
+            with console.counted(sum(each.size for each in wholes), "leaves written", quiet=not wholes) as tell:
+                await refill(connection, databases.AUDIT_NAME, wholes, tell)
             kafka = state.kafka.split(",")
             # What was announced before is not announced again: the trail has it, and every reader knows it.
             await deployment.ensure_logs(connection, kafka, databases.AUDIT_NAME, announce=False)
@@ -123,6 +156,18 @@ async def _replace(file: Path | None) -> None:
         finally:
             await connection.close(timeout=5)
     console.say(f"{size:,} leaves; now: guichet audit verify, and guichet status for the signer")
+
+
+async def _spans(state: StackState) -> dict[tuple[str, int], Span]:
+    """What the broker still has of each partition."""
+    ends = Ends(state.kafka.split(","), tuple(TOPICS))
+    try:
+        asked = await ends.ask()
+    finally:
+        await ends.close()
+    if unknown := sorted(topic for topic, spans in asked.items() if spans is None):
+        raise StackError(f"the broker says nothing of {', '.join(unknown)}", "guichet status")
+    return {(topic, part): span for topic, spans in asked.items() for part, span in (spans or {}).items()}
 
 
 @asynccontextmanager

@@ -1,0 +1,155 @@
+"""A lost database is filled from exported bundles to the same roots, or the bundles are refused by name."""
+
+import asyncpg
+import pytest
+from tests.audit.conftest import NAME
+from tests.audit.test_ingest import delete_before
+from tests.audit.test_restoring import heads, own
+from tests.support.signed_trails import POLICY, REQUEST, export, say, sign
+
+from audit.breaking import break_log
+from audit.bundled import NotCovered, join, open_bundles
+from audit.deployment import ensure_database, ensure_logs, ensure_tables
+from audit.exporting import Wanted
+from audit.refilling import refill
+from audit.restoring import catch_up, take_up_numbers
+from chassis.database import Database
+from chassis.ends import Ends
+from guichet_verify.manifest import ALL, LOG, SUBJECT
+
+
+async def spans(trail):
+    ends = Ends([trail.kafka], trail.topics)
+    try:
+        asked = await ends.ask()
+    finally:
+        await ends.close()
+    return {(trail.topic, part): span for part, span in (asked[trail.topic] or {}).items()}
+
+
+async def rebuilt(trail, bundles) -> int:
+    """The database lost, and a new one filled from bundles, then from what the broker still has."""
+    with open_bundles(bundles, POLICY, lambda leaves: None) as pieces:
+        wholes = join(NAME, pieces, await spans(trail))
+        await trail.database.close()
+        trail.url = await trail.postgres.create_database()
+        written = []
+        connection = await asyncpg.connect(trail.url)
+        try:
+            await ensure_database(connection, trail.url.rpartition("/")[2])
+            await ensure_tables(connection)
+            await refill(connection, NAME, wholes, written.append)
+            await ensure_logs(connection, [trail.kafka], NAME, trail.topics, announce=False)
+            await catch_up(trail.url_of("audit_ingest"), [trail.kafka], NAME, trail.topics)
+            await take_up_numbers(connection)
+            assert await connection.fetchval("SELECT count(*) FROM chassis.facts") == 0, "announced once, not again"
+        finally:
+            await connection.close()
+    trail.database = Database(trail.url_of("audit_ingest"), service="audit")
+    await trail.database.open()
+    return sum(written)
+
+
+async def test_a_lost_database_is_filled_from_bundles_and_read_on_from_the_topics_to_the_same_roots(trail, tmp_path):
+    for number in range(1, 601):
+        value = bytes(80_000) if number == 9 else b"%d" % number
+        await trail.producer.send(trail.topic, value, headers=own(number, number, 4), partition=number % 2)
+    await trail.producer.flush()
+    await trail.record()
+    await sign(trail)
+    await export(trail, tmp_path / "early", Wanted(ALL))
+    for number in range(601, 641):
+        await trail.send(b"later", own(number, number, 4), partition=number % 2)
+    await trail.record()
+    before = await heads(trail)
+    await delete_before(trail, 250)
+    assert await rebuilt(trail, [tmp_path / "early"]) == 600
+    assert await heads(trail) == before
+    assert (await trail.verify()).holds
+    rows = await trail.fetch("SELECT last FROM chassis.sequences")
+    assert [row["last"] for row in rows] == [640], "numbered on from what the trail has"
+
+
+async def test_ranges_of_several_bundles_join_into_a_log(trail, tmp_path):
+    for number in range(1, 600):
+        await trail.producer.send(trail.topic, b"%d" % number, partition=0)
+    await trail.producer.flush()
+    await trail.record()
+    await sign(trail)
+    origin, other = (f"{NAME}/trail/{trail.topic}/{part}/1" for part in (0, 1))
+    await export(trail, tmp_path / "first", Wanted(LOG, origin, (0, 300)))
+    await say(trail, REQUEST, 1)
+    await trail.record()
+    await sign(trail)
+    await export(trail, tmp_path / "second", Wanted(LOG, origin, (256, 600)))
+    await export(trail, tmp_path / "other", Wanted(LOG, other))
+    before = await heads(trail)
+    await delete_before(trail, 600)
+    assert await rebuilt(trail, [tmp_path / name for name in ("second", "other", "first")]) == 600
+    assert await heads(trail) == before
+    assert (await trail.verify()).holds
+
+
+async def test_a_log_that_broke_and_its_next_epoch_are_filled_again(trail, tmp_path):
+    await trail.send(b"read")
+    await trail.record()
+    await sign(trail)
+    for _ in range(4):
+        await trail.send(b"lost")
+    await delete_before(trail, 3)
+    connection = await asyncpg.connect(trail.url)
+    try:
+        await break_log(connection, NAME, f"{NAME}/trail/{trail.topic}/0/1", 3, ["one", "two"])
+    finally:
+        await connection.close()
+    await trail.record()
+    await sign(trail)
+    await export(trail, tmp_path / "all", Wanted(ALL))
+    before = await heads(trail)
+    await rebuilt(trail, [tmp_path / "all"])
+    assert await heads(trail) == before
+    rows = await trail.fetch("SELECT state FROM audit.log WHERE part = 0 ORDER BY epoch")
+    assert [row["state"] for row in rows] == ["broken", "active"]
+
+
+async def test_bundles_that_do_not_verify_or_do_not_cover_are_refused_by_name(trail, tmp_path):
+    for number in range(1, 400):
+        await trail.producer.send(trail.topic, b"%d" % number, partition=0)
+    await trail.producer.flush()
+    await say(trail, REQUEST, 1, partition=1)
+    await trail.record()
+    await sign(trail)
+    origin, other = (f"{NAME}/trail/{trail.topic}/{part}/1" for part in (0, 1))
+    for name, wanted in {
+        "all": Wanted(ALL),
+        "start": Wanted(LOG, origin, (0, 256)),
+        "end": Wanted(LOG, origin, (256, 400)),
+        "story": Wanted(SUBJECT, REQUEST),
+    }.items():
+        await export(trail, tmp_path / name, wanted)
+    damaged = bytearray((tmp_path / "all").read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (tmp_path / "damaged").write_bytes(damaged)
+    there = await spans(trail)
+
+    def refused(*bundles: str, name: str = NAME, there=there) -> tuple[str, ...]:
+        with (
+            pytest.raises(NotCovered) as caught,
+            open_bundles([tmp_path / each for each in bundles], POLICY, lambda leaves: None) as pieces,
+        ):
+            join(name, pieces, there)
+        return caught.value.problems
+
+    assert all("damaged does not verify: L" in each for each in refused("damaged", "all"))
+    assert refused("story") == ("story holds single leaves, no range of any log",)
+    assert refused("start") == (f"{origin}: leaf 256 of 400 is in no bundle",)
+    assert refused("end") == (f"{origin}: leaf 0 of 400 is in no bundle",)
+    assert refused("all", name="elsewhere") == (
+        f"{origin}: a log of another installation",
+        f"{other}: a log of another installation",
+    )
+    gone = {(trail.topic, 0): (500, 600), (trail.topic, 1): (1, 1)}
+    assert refused("start", "end", there=gone) == (
+        f"{origin}: offsets 399 to 499 are in no bundle, nor on the broker",
+        f"{NAME}/trail/{trail.topic}/1: in no bundle, and the broker has nothing before offset 1",
+    )
