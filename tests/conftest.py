@@ -18,6 +18,19 @@ settings.load_profile("guichet")
 CreateTopics = Callable[[Mapping[str, int]], Awaitable[None]]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares something dear stays on one worker: the tests of a package, or of a file. Journeys begin first.
+
+    A journey waits more than it works: what comes after it fills the time.
+    """
+    for item in items:
+        folder = item.path.parent
+        shared = folder if (folder / "__init__.py").is_file() else item.path
+        item.add_marker(pytest.mark.xdist_group(str(shared.relative_to(item.config.rootpath))))
+    items.sort(key=lambda item: item.get_closest_marker("journey") is None)
+
+
 @pytest.fixture(scope="session")
 def stack_home() -> Iterator[Path]:
     """A folder of this session alone, so that several sessions can run at once."""

@@ -192,16 +192,3 @@ async def test_without_a_stack_every_verb_says_how_to_start_one(guichet: Guichet
         ran = await guichet(*words, given="{}", at=tmp_path)
         assert ran.code == 1 and "guichet up" in ran.err, words
     assert (await guichet("down", at=tmp_path)).code == 0
-
-
-async def test_every_verb_explains_itself_with_an_example(guichet: Guichet) -> None:
-    overview = await guichet("--help")
-    assert overview.code == 0
-    for words in (
-        *(["up"], ["down"], ["status"], ["logs"], ["doctor"], ["demo"], ["bench"], ["submit"], ["emit"]),
-        *(["clock", "now"], ["clock", "advance"], ["clock", "set"]),
-        *(["dead-letters", "list"], ["dead-letters", "show"], ["dead-letters", "redrive"], ["dead-letters", "discard"]),
-        *(["environments", "qualify"], ["environments", "disqualify"]),
-    ):
-        ran = await guichet(*words, "--help")
-        assert ran.code == 0 and "Example: " in ran.out, words

@@ -108,7 +108,7 @@ Json = dict[str, Any]
 MakeDossier = Callable[..., Json]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def make_dossier() -> MakeDossier:
     """`make_dossier(title="…", **{"data.form": "statistics"})`: a good dossier with members replaced."""
 
@@ -128,7 +128,7 @@ def make_dossier() -> MakeDossier:
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def submission(make_dossier: MakeDossier) -> Callable[..., bytes]:
     """The data of `request.submitted` around a dossier made with the same changes."""
     return lambda **changes: json.dumps({"dossier": make_dossier(**changes)}, ensure_ascii=False).encode()
@@ -342,19 +342,19 @@ def environment_registered(environment_id: str) -> Json:
     return make_event(data, kind="guichet.environment.registered.v1", source=source, subject=environment_id)
 
 
-@pytest.fixture(scope="session", name="make_event")
+@pytest.fixture(scope="package", name="make_event")
 def make_event_fixture() -> Callable[..., Json]:
     """`make_event(data, kind=…, source=…, subject=…)`: a structured CloudEvent."""
     return make_event
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def describe() -> Callable[[str, str], Json]:
     """`describe(dataset_id, version)`: what a holder says of a dataset."""
     return dataset_described
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def intake_home() -> Iterator[Path]:
     """Where the broker of these tests lives."""
     home = Path(tempfile.mkdtemp(prefix="guichet-intake-")).resolve()
@@ -363,7 +363,7 @@ def intake_home() -> Iterator[Path]:
     shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def intake_broker(intake_home: Path) -> AsyncIterator[Kafka]:
     """A broker for intake alone: its topics have fixed names, and other tests write on them too."""
     cluster = Kafka(intake_home)
@@ -386,13 +386,13 @@ async def open_office(folder: Path, kafka: str, database_url: str, *, path: str 
         await found.close()
 
 
-@pytest.fixture(scope="session", name="open_office")
+@pytest.fixture(scope="package", name="open_office")
 def open_office_fixture() -> Callable[..., AbstractAsyncContextManager[Office]]:
     """`async with open_office(folder, kafka, database_url, GUICHET_…="…") as office`: a process of its own."""
     return open_office
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def office(intake_broker: Kafka, postgres: Postgres, tmp_path_factory: Any) -> AsyncIterator[Office]:
     """Intake, open, knowing a few datasets and environments."""
     folder, url = tmp_path_factory.mktemp("intake"), await postgres.create_database()

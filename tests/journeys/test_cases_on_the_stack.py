@@ -20,6 +20,7 @@ from guichet.publishing import Event, clock_now, publish
 from guichet.stack.prepare import set_clock
 from guichet.stack.quiet import wait_quiet
 from guichet.stack.state import StackState
+from stacks import stack_of
 
 sys.path.insert(0, str(CASES))
 from check import differences, forbidden  # the cases come with their own comparison
@@ -61,17 +62,22 @@ def last_moment(day: date) -> datetime:
     return datetime.combine(day, time(23, 59), PARIS).astimezone(UTC)
 
 
-@pytest.fixture(scope="session")
-async def answers(standing: StackState) -> dict[str, Json]:
+@pytest.fixture(scope="module")
+async def answers() -> dict[str, Json]:
     """Every history told day by day, each case asked during the day it asks about; by case id."""
-    now = await clock_now(standing)
+    async with stack_of("guichet-cases-") as (_, state):
+        return await told_day_by_day(state)
+
+
+async def told_day_by_day(state: StackState) -> dict[str, Json]:
+    now = await clock_now(state)
     environments = [
         say("environment.registered.v1", environment, "", now)
         for told in TOLD.values()
         for environment in independent_environments(told)
     ]
-    await publish(standing, environments)
-    await wait_quiet(standing)
+    await publish(state, environments)
+    await wait_quiet(state)
 
     spoken: dict[date, list[tuple[datetime, Event]]] = {}
     asked: dict[date, list[Told]] = {}
@@ -84,14 +90,14 @@ async def answers(standing: StackState) -> dict[str, Json]:
     found: dict[str, Json] = {}
     async with httpx.AsyncClient(timeout=30) as client:
         for stop in STOPS:
-            await set_clock(standing, last_moment(stop))
+            await set_clock(state, last_moment(stop))
             events = sorted(spoken.get(stop, []), key=lambda each: each[0])
             if events:
-                await publish(standing, [event for _, event in events])
-                await wait_quiet(standing)
+                await publish(state, [event for _, event in events])
+                await wait_quiet(state)
             for told in asked.get(stop, []):
                 response = await client.get(
-                    f"{standing.services['compliance'].url}/cases/{told.request_id}",
+                    f"{state.services['compliance'].url}/cases/{told.request_id}",
                     params={"as_of": told.as_of.isoformat()},
                 )
                 assert response.status_code == 200, (told.case["id"], response.status_code)

@@ -1,12 +1,15 @@
-"""Talking to a running stack as its users do: portals over HTTP, operators over the database."""
+"""A running stack, and talking to it as its users do: portals over HTTP, operators over the database."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,11 +18,34 @@ import asyncpg
 import httpx
 
 from contracts.identity import request_id
+from guichet.stack.stack import Stack
 from guichet.stack.state import StackState
 
 Json = dict[str, Any]
 StartStack = Callable[[], Awaitable[tuple[Path, StackState]]]
 """Brings up a stack of the test's own: its home folder and its state."""
+
+START = datetime(2026, 6, 30, 6, 0, tzinfo=UTC)
+"""Before the first day of any case."""
+
+
+def new_home(prefix: str) -> Path:
+    """A home folder that the database's own user may pass through."""
+    home = Path(tempfile.mkdtemp(prefix=prefix)).resolve()
+    home.chmod(0o711)
+    return home
+
+
+@asynccontextmanager
+async def stack_of(prefix: str) -> AsyncIterator[tuple[Path, StackState]]:
+    """A supervised stack and its home, that stands while the context is open; it leaves neither process nor folder."""
+    home = new_home(prefix)
+    try:
+        yield home, await Stack.start(home, sandbox_start=START)
+    finally:
+        left = await Stack(home).down()
+        shutil.rmtree(home, ignore_errors=True)
+    assert left == []
 
 
 def submission(dossier: Json, at: datetime, event_id: str | None = None) -> Json:

@@ -21,8 +21,8 @@ async def assessed(state: StackState, request: str) -> Json:
         return found
 
 
-async def test_an_opinion_that_overtakes_the_submission_waits_for_it(in_2026: StackState) -> None:
-    now = await clock_now(in_2026)
+async def test_an_opinion_that_overtakes_the_submission_waits_for_it(standing: StackState) -> None:
+    now = await clock_now(standing)
     made = dossier("F05a", "OVERTAKEN-1")
     request = id_of(made)
     steps = {item["type"]: item["data"] for item in case("F05a")["history"]}
@@ -30,39 +30,39 @@ async def test_an_opinion_that_overtakes_the_submission_waits_for_it(in_2026: St
     received = say("file.received.v1", steps["file.received.v1"], request, now - timedelta(seconds=20))
     submitted = say("request.submitted.v1", {"dossier": made}, request, now - timedelta(seconds=40))
     for event in (opinion, received):
-        await publish(in_2026, [event])
-        await wait_quiet(in_2026)
+        await publish(standing, [event])
+        await wait_quiet(standing)
     async with httpx.AsyncClient(timeout=30) as client:
-        unknown = await client.get(f"{in_2026.services['compliance'].url}/cases/{request}")
+        unknown = await client.get(f"{standing.services['compliance'].url}/cases/{request}")
     assert unknown.status_code == 404
-    await publish(in_2026, [submitted])
-    await wait_quiet(in_2026)
-    found = await assessed(in_2026, request)
+    await publish(standing, [submitted])
+    await wait_quiet(standing)
+    found = await assessed(standing, request)
     assert found["route"] == "FR_MR007"
     committee = next(each for each in found["deadlines"] if each["step"] == "committee_opinion")
     assert committee["state"] == "met"
 
 
-async def test_what_is_said_twice_changes_nothing(in_2026: StackState) -> None:
-    now = await clock_now(in_2026)
+async def test_what_is_said_twice_changes_nothing(standing: StackState) -> None:
+    now = await clock_now(standing)
     made = dossier("F05a", "TWICE-1")
     request = id_of(made)
     events = [
         say("request.submitted.v1", {"dossier": made}, request, now - timedelta(seconds=40)),
         say("file.received.v1", {"body": "CESREES"}, request, now - timedelta(seconds=20)),
     ]
-    await publish(in_2026, events)
-    await wait_quiet(in_2026)
+    await publish(standing, events)
+    await wait_quiet(standing)
     said = "SELECT count(*) AS n FROM chassis.facts WHERE key = $1"
-    before = (await query(in_2026, "compliance", said, request))[0]["n"]
+    before = (await query(standing, "compliance", said, request))[0]["n"]
     again = say("file.received.v1", {"body": "CESREES"}, request, now - timedelta(seconds=20))
-    await publish(in_2026, [*events, again])
-    await wait_quiet(in_2026)
-    assert (await query(in_2026, "compliance", said, request))[0]["n"] == before > 0
+    await publish(standing, [*events, again])
+    await wait_quiet(standing)
+    assert (await query(standing, "compliance", said, request))[0]["n"] == before > 0
 
 
-async def test_evidence_that_is_lost_reaches_every_case_of_the_environment(in_2026: StackState) -> None:
-    now = await clock_now(in_2026)
+async def test_evidence_that_is_lost_reaches_every_case_of_the_environment(standing: StackState) -> None:
+    now = await clock_now(standing)
     host = {
         "environment_id": "env-fragile",
         "operator": "A host of this journey",
@@ -74,24 +74,24 @@ async def test_evidence_that_is_lost_reaches_every_case_of_the_environment(in_20
             for kind in ("HDS", "SNDS_HOMOLOGATION")
         ],
     }
-    await publish(in_2026, [say("environment.registered.v1", host, "", now)])
-    await wait_quiet(in_2026)
+    await publish(standing, [say("environment.registered.v1", host, "", now)])
+    await wait_quiet(standing)
     made = dossier("N-no-environment", "FRAGILE-1", environment_id="env-fragile")
     made["documents"] = [
         {**each, "covers_environments": ["env-fragile"]} if each["code"] == "DPIA" else each
         for each in made["documents"]
     ]
-    await publish(in_2026, [say("request.submitted.v1", {"dossier": made}, id_of(made), now)])
-    await wait_quiet(in_2026)
-    assert (await assessed(in_2026, id_of(made)))["environment"] == {
+    await publish(standing, [say("request.submitted.v1", {"dossier": made}, id_of(made), now)])
+    await wait_quiet(standing)
+    assert (await assessed(standing, id_of(made)))["environment"] == {
         "id": "env-fragile",
         "cleared": True,
         "findings": [],
     }
     lost = {"environment_id": "env-fragile", "evidence": "HDS"}
-    await publish(in_2026, [say("environment.qualification-lost.v1", lost, "", await clock_now(in_2026))])
-    await wait_quiet(in_2026)
-    found = await assessed(in_2026, id_of(made))
+    await publish(standing, [say("environment.qualification-lost.v1", lost, "", await clock_now(standing))])
+    await wait_quiet(standing)
+    found = await assessed(standing, id_of(made))
     assert found["environment"]["findings"] == [{"code": "HDS_MISSING", "citation": "CSP:L1111-8"}]
     kept = "SELECT assessment::json->'environment' AS environment FROM compliance.cases WHERE request_id = $1"
-    assert "HDS_MISSING" in (await query(in_2026, "compliance", kept, id_of(made)))[0]["environment"]
+    assert "HDS_MISSING" in (await query(standing, "compliance", kept, id_of(made)))[0]["environment"]
