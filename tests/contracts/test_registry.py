@@ -189,7 +189,7 @@ VOCABULARY = {
     "register.corrected",
     topics.WORKSPACES: "environment.cleared environment.rejected workspace.requested workspace.provisioned "
     "workspace.opened workspace.frozen workspace.closed workspace.destroyed "
-    "workspace.person-needed optout-filter.applied output.released output.returned "
+    "workspace.person-needed terms.accepted optout-filter.applied output.released output.returned "
     "output.rejected drift.found drift.repaired rehosting.planned rehosting.cut-over "
     "rehosting.rolled-back rehosting.completed",
     topics.CHECKPOINTS: "producer.reported epoch.opened checkpoint.published log-key.rotated key.destroyed "

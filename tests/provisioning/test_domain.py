@@ -73,7 +73,7 @@ def obey(state: State, step: Step, met: bool = True) -> ask.Command:
         case Step.REMOVE:
             return ask.Record(e.Removed(project.to_remove, project.tables, 1))
         case Step.ADMIT:
-            return ask.Record(e.Admitted(project.permit.entrants, project.permit.expires_on))
+            return ask.Record(e.Admitted(project.entrants, project.permit.expires_on))
         case Step.OPEN:
             return ask.Record(e.Opened(project.logins))
         case Step.FREEZE:
@@ -89,7 +89,7 @@ def obey(state: State, step: Step, met: bool = True) -> ask.Command:
         case Step.SWITCH:
             assert project.move is not None
             cleared = replace(clearance(), environment_id=project.move.target)
-            return ask.Record(e.CutOver(cleared, project.permit.entrants, project.permit.expires_on))
+            return ask.Record(e.CutOver(cleared, project.entrants, project.permit.expires_on))
         case Step.UNDO:
             return ask.Record(e.RolledBack())
         case Step.LEAVE:
@@ -132,6 +132,13 @@ commands = st.one_of(
     st.just(ask.DeletionDue()),
     st.just(ask.RaiseAlarm()),
     st.just(ask.Unlock()),
+    st.builds(ask.RequireTerms, st.sampled_from([(), ("cgu-1",), ("cgu-1", "cgu-2"), ("cgu-2",)])),
+    st.builds(
+        ask.AcceptTerms,
+        st.sampled_from(["p-0", "p-1", "p-2"]),
+        st.sampled_from(["cgu-1", "cgu-2"]),
+        st.just(date(2026, 9, 1)),
+    ),
     st.just(ask.Retry()),
     st.just(ask.Abandon()),
     # The environment's turn: whatever is due is done.
@@ -169,7 +176,8 @@ def test_a_person_without_a_login_in_the_permit_never_gets_one_by_an_obedient_en
     state = settle(after(story))
     project = project_of(state)
     if project is not None and isinstance(state, Open):
-        assert set(project.logins) == set(project.permit.entrants)
+        assert set(project.logins) == set(project.entrants)
+        assert not set(project.logins) & set(project.terms_missing)
         assert all(p.may_enter for p in project.permit.persons if p.ref in project.logins)
 
 
@@ -215,6 +223,8 @@ def test_every_story_settles_where_the_permit_wants_it(story: list[ask.Command])
         assert not isinstance(state, Open)
     elif project.undelivered and not project.extracts:
         assert isinstance(state, Provisioning)
+    elif project.terms_missing and not project.entrants:
+        assert not project.logins
     else:
         assert isinstance(state, Open)
         assert not project.logins_differ

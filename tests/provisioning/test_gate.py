@@ -94,9 +94,9 @@ class World:
             case Step.SWITCH:
                 assert project.move is not None
                 target = self.clearance(project.move.target)
-                return ask.Record(e.CutOver(target, project.permit.entrants, project.permit.expires_on))
+                return ask.Record(e.CutOver(target, project.entrants, project.permit.expires_on))
             case Step.ADMIT:
-                return ask.Record(e.Admitted(project.permit.entrants, project.permit.expires_on))
+                return ask.Record(e.Admitted(project.entrants, project.permit.expires_on))
         simple: dict[Step, e.Done] = {
             Step.PREPARE: e.Prepared(),
             Step.OPEN: e.Opened(project.logins),

@@ -187,6 +187,7 @@ _SENTENCES: dict[str, Sentence] = {
     "output.released": lambda d: f"output {d['ref']} released",
     "output.returned": lambda d: f"output {d['ref']} returned",
     "output.rejected": lambda d: f"output {d['ref']} rejected",
+    "terms.accepted": lambda d: f"terms {d['terms']} accepted by {d['person']}",
     "drift.found": lambda d: f"drift found: {d['object']}",
     "drift.repaired": lambda d: f"drift repaired: {d['object']}",
     "rehosting.planned": lambda d: f"move planned from {d['source_environment_id']} to {d['target_environment_id']}",

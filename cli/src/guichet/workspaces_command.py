@@ -25,6 +25,8 @@ REMEDIES = {
     "PERMIT_EXPIRED": "the permit has ended: ask for an extension before its last month next time",
     "LOGIN_NOT_OPEN": "wait for the workspace to be confirmed open: guichet workspaces show WORKSPACE",
     "UNKNOWN_ENVIRONMENT": "guichet environments list",
+    "PERSON_NOT_IN_PERMIT": "guichet trace REQUEST names the persons of the permit",
+    "NO_TERMS_REQUIRED": "name the version: --version VERSION",
     "NO_PERSON_NEEDED": "only a workspace that needs a person can be retried",
 }
 
@@ -63,6 +65,7 @@ def list_(
         table.add_column(title, no_wrap=title in ("workspace", "request", "until"))
     for line in found:
         waits = f" for {', '.join(line['waits_for'])}" if line["waits_for"] else ""
+        waits += f" for {', '.join(line['terms_missing'])} to accept the terms" if line["terms_missing"] else ""
         needed = f" {line['step']}: {line['code']} since {line['since'][:16]}" if "code" in line else ""
         needed += f" to {line['moves_to']}" if "moves_to" in line else ""
         needed += f", deletion due {line['deletion_due'][:10]}" if "deletion_due" in line else ""
@@ -96,6 +99,8 @@ def show(workspace: Workspace, as_json: Json = False) -> None:
         console.say(f"{'deletion due':16} {found['deletion_due']}")
     if found["waits_for"]:
         console.say(f"{'waits for':16} {', '.join(found['waits_for'])}")
+    if found["terms_missing"]:
+        console.say(f"{'terms missing':16} {', '.join(found['terms_missing'])}")
     if clearance := found["clearance"]:
         console.say(f"{'gate':16} {'cleared' if clearance['cleared'] else 'rejected'} on {clearance['on']}")
         for criterion in clearance["criteria"]:
@@ -136,6 +141,20 @@ def connect(
         console.show_json({"url": url})
     else:
         console.say(url)
+
+
+@app.command("accept-terms")
+def accept_terms(
+    workspace: Workspace,
+    person: Annotated[str, typer.Argument(help="Reference of the person, as in the permit.")],
+    version: Annotated[str | None, typer.Option(help="The version accepted; by default the one required now.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Put on record that a person accepted the terms of use; where they are required, nobody enters before.
+
+    Example: guichet workspaces accept-terms 3f0c2f0a p-an1
+    """
+    _tell(ask(lambda desk: desk.accept_terms(workspace, person, version)), as_json)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from contracts import topics
 from contracts.facts import OPTIONAL, Fact, Shape
-from contracts.vocabulary import Citation, Code, Count, Finding, Instant, Positive, Reference, Sha256, Uuid, Word
+from contracts.vocabulary import Citation, Code, Count, Day, Finding, Instant, Positive, Reference, Sha256, Uuid, Word
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.:-]{0,127}$")]
 """The name of a table, a role or another object in an environment."""
@@ -158,6 +158,17 @@ class WorkspacePersonNeeded(WorkspaceFact):
 
     step: Word
     code: Code
+
+
+class TermsAccepted(WorkspaceFact):
+    """Said when a person accepted a version of the terms of use; where they are required, nobody enters before."""
+
+    event_type = "guichet.terms.accepted.v1"
+    topic = topics.WORKSPACES
+
+    person: Reference
+    terms: Reference
+    on: Day
 
 
 class OptoutFilterApplied(WorkspaceFact):

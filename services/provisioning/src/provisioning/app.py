@@ -41,7 +41,9 @@ def build(settings: ProvisioningSettings) -> Service:
         for environment_id, url in urls.items()
     }
     environments |= {name: HttpEnvironment(host, settings.holder_url) for name, host in hosts.items()}
-    progress = Progress(environments, settings.deletion_after_days, settings.deletion_alarm_days)
+    progress = Progress(
+        environments, settings.deletion_after_days, settings.deletion_alarm_days, settings.terms_required
+    )
     handlers = Handlers(progress)
 
     def routes(runtime: Runtime) -> Sequence[BaseRoute]:

@@ -136,6 +136,22 @@ class RaiseAlarm:
 
 
 @dataclass(frozen=True, slots=True)
+class RequireTerms:
+    """Nobody enters without having accepted one of these versions of the terms; none named means nothing is asked."""
+
+    versions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptTerms:
+    """A person accepted a version of the terms of use."""
+
+    ref: str
+    version: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
 class DeletionDue:
     """The closed workspace need not be kept any longer."""
 
@@ -171,6 +187,8 @@ Command: TypeAlias = (
     | CallOff
     | Examine
     | RaiseAlarm
+    | RequireTerms
+    | AcceptTerms
     | DeletionDue
     | Retry
     | Abandon

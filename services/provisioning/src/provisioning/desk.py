@@ -14,7 +14,7 @@ from chassis.clock import Clock, SandboxClock, SystemClock
 from chassis.database import Database
 from chassis.transaction import Transaction
 from provisioning import registry, storage, views
-from provisioning.commands import Abandon, CallOff, Command, Plan, Retry
+from provisioning.commands import Abandon, AcceptTerms, CallOff, Command, Plan, Retry
 from provisioning.domain import Open, PersonNeeded, may_move, project_of, settled
 from provisioning.environments import Environment, Refused
 from provisioning.environments.adapters import read_adapters
@@ -93,7 +93,7 @@ class Desk:
             project = project_of(found.state)
             if project is None or not isinstance(settled(found.state), Open) or not project.may_be_open:
                 raise Refused("WORKSPACE_NOT_OPEN")
-            if person_ref not in project.logins or person_ref not in project.permit.entrants:
+            if person_ref not in project.logins or person_ref not in project.entrants:
                 raise Refused("PERSON_NOT_ADMITTED")
             if transaction.now >= day_is_over(project.permit.expires_on):
                 raise Refused("PERMIT_EXPIRED")
@@ -109,6 +109,21 @@ class Desk:
         if host is not None:
             return HttpEnvironment(host, "")
         return PostgresEnvironment("", self._urls.get(environment_id or "", self._workspaces_url))
+
+    async def accept_terms(self, workspace: str, person_ref: str, version: str | None = None) -> dict[str, Any]:
+        """Put on record that a person accepted the terms of use, today: the version that is required, or the one named.
+
+        Refused for somebody whom the permit does not name, and where no version is required and none was named.
+        """
+        async with self._transaction() as transaction:
+            found = await self._lock(transaction, workspace)
+            project = project_of(found.state)
+            if project is None or person_ref not in {person.ref for person in project.permit.persons}:
+                raise Refused("PERSON_NOT_IN_PERMIT")
+            accepted = version or next(iter(project.terms), None)
+            if accepted is None:
+                raise Refused("NO_TERMS_REQUIRED")
+            return await self._tell(transaction, found, AcceptTerms(person_ref, accepted, local_day(transaction.now)))
 
     async def retry(self, workspace: str, environment_id: str | None = None) -> dict[str, Any]:
         """Have a step tried again that needed a person, in `environment_id` where the permit left it open."""

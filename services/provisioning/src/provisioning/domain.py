@@ -32,6 +32,8 @@ from provisioning.events import (
     Step,
     Stood,
     Stuck,
+    TermsAccepted,
+    TermsRequired,
     Unlocking,
     Wished,
 )
@@ -130,6 +132,10 @@ def decide(state: State, command: Command) -> tuple[Event, ...]:
             return (Stuck(step, code),) if next_step(state) is step else ()
         case ask.Report(report):
             return _report(state, project, report)
+        case ask.RequireTerms(versions):
+            return () if versions == project.terms or project.standing == "ended" else (TermsRequired(versions),)
+        case ask.AcceptTerms(ref, version, on):
+            return () if (ref, version) in project.accepted else (TermsAccepted(ref, version, on),)
         case ask.Plan(clearance, code):
             return (Planned(clearance, code),) if may_move(state, clearance) is None else ()
         case ask.CallOff(code):
@@ -188,7 +194,7 @@ def _report(state: State, project: Project, report: str) -> tuple[Event, ...]:
     inner = settled(state)
     match report:
         case "open" if not isinstance(inner, Open | Closed | Destroyed) and project.may_be_open:
-            return (Opened(project.permit.entrants),)
+            return (Opened(project.entrants),)
         case "frozen" if isinstance(inner, Open):
             return (Froze(freeze_code(project)),)
         case "closed" if not isinstance(inner, Closed | Destroyed) and project.standing == "ended":

@@ -232,6 +232,24 @@ class Examined:
 
 
 @dataclass(frozen=True, slots=True)
+class TermsRequired:
+    """From now on each person must have accepted one of these versions of the terms."""
+
+    versions: tuple[str, ...]
+    kind: Literal["terms-required"] = "terms-required"
+
+
+@dataclass(frozen=True, slots=True)
+class TermsAccepted:
+    """A person accepted a version of the terms."""
+
+    ref: str
+    version: str
+    on: date
+    kind: Literal["terms-accepted"] = "terms-accepted"
+
+
+@dataclass(frozen=True, slots=True)
 class Stuck:
     """A person is needed."""
 
@@ -295,4 +313,6 @@ Event: TypeAlias = (
     | CalledOff
     | Examined
     | Drifted
+    | TermsRequired
+    | TermsAccepted
 )

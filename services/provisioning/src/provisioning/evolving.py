@@ -33,6 +33,8 @@ from provisioning.events import (
     ShutDown,
     Stood,
     Stuck,
+    TermsAccepted,
+    TermsRequired,
     Unlocking,
     Wished,
 )
@@ -151,6 +153,10 @@ def _learn(project: Project, event: Event) -> Project:
             # A host that we do not drive filled it and let them in by itself.
             extracts = tuple(Extract(grant, (), 0) for grant in project.permit.datasets)
             return replace(project, extracts=extracts, logins=refs, logins_until=project.permit.expires_on)
+        case TermsRequired(versions):
+            return replace(project, terms=versions)
+        case TermsAccepted(ref, version):
+            return replace(project, accepted=project.accepted | {(ref, version)})
         case Kept():
             return replace(project, delete=True)
         case Unlocking():

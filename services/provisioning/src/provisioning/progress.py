@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chassis.transaction import Transaction
 from contracts.envelope import Envelope
 from provisioning import registry, storage
 from provisioning.certificate import Certificate
-from provisioning.commands import CallOff, Command, GiveUp, Judge, Plan
+from provisioning.commands import CallOff, Command, GiveUp, Judge, Plan, RequireTerms
 from provisioning.domain import NOT_CLEARED, decide, evolve, may_move, next_step, project_of
 from provisioning.environments import Deletion
 from provisioning.events import Erased, Event, Kept, Left, Planned, ShutDown, Step
@@ -22,6 +22,7 @@ from provisioning.registry import local_day
 from provisioning.sayings import report_of, say_of
 from provisioning.states import State
 from provisioning.storage import Workspace
+from provisioning.terms import Terms, counting
 
 DELETION = "deletion"
 """The timer after which a closed workspace is destroyed; its subject is the workspace."""
@@ -35,13 +36,17 @@ class Progress:
 
     served      environments that this service drives itself, and reports for as their host
     keep_days   how long a closed workspace is kept before it is destroyed
+    terms       versions of the terms of use with the days from which they are required; None where that is not known
     alarm_days  after how many days more a person is called when it still is not
     """
 
-    def __init__(self, served: Collection[str], keep_days: int, alarm_days: int = 7) -> None:
+    def __init__(
+        self, served: Collection[str], keep_days: int, alarm_days: int = 7, terms: Sequence[Terms] | None = None
+    ) -> None:
         self.served = served
         self._keep_days = keep_days
         self._alarm_days = alarm_days
+        self._terms = terms
 
     async def apply(
         self,
@@ -156,7 +161,14 @@ class Progress:
         if project is None or project.environment_id is None:
             return workspace
         clearance = await clear(transaction, project, project.environment_id)
-        return await self.apply(transaction, workspace, [Judge(clearance)], cause)
+        asked: list[Command] = [Judge(clearance)]
+        if (versions := self.terms_on(transaction.now)) is not None:
+            asked.insert(0, RequireTerms(versions))
+        return await self.apply(transaction, workspace, asked, cause)
+
+    def terms_on(self, now: datetime) -> tuple[str, ...] | None:
+        """The versions of the terms that count at an instant; None where this is not ours to say."""
+        return None if self._terms is None else counting(self._terms, local_day(now))
 
 
 async def clear(transaction: Transaction, project: Project, environment_id: str) -> Clearance:

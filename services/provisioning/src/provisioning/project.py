@@ -67,7 +67,7 @@ class Permit:
 
     @property
     def entrants(self) -> tuple[str, ...]:
-        """References of the persons who get a login."""
+        """References of the persons who may get a login; `Project.entrants` are those who also accepted the terms."""
         return tuple(sorted({person.ref for person in self.persons if person.may_enter}))
 
 
@@ -173,6 +173,8 @@ class Project:
     extracts        what stands in the workspace; `logins` who has a login there, until the end of `logins_until`
     unlocked        persons may be in: an opening was begun, and nothing has shut the doors since
     delete          the time to keep the closed workspace is over
+    terms           versions of the terms of use of which each person must have accepted one; none where empty
+    accepted        who accepted which version
     drift           differences that a sweep found and that are not known to be gone
     place           the number of the move that brought it where it is, 0 at first; `moves` have been planned in all
     move, leaving   the move under way, and the source that a move left behind
@@ -197,6 +199,21 @@ class Project:
     move: Move | None = None
     leaving: Leaving | None = None
     drift: tuple[Drift, ...] = ()
+    terms: tuple[str, ...] = ()
+    accepted: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def entrants(self) -> tuple[str, ...]:
+        """References of the persons who get a login."""
+        return tuple(ref for ref in self.permit.entrants if ref not in self.terms_missing)
+
+    @property
+    def terms_missing(self) -> tuple[str, ...]:
+        """Persons who may enter as soon as they accept the terms of use."""
+        if not self.terms:
+            return ()
+        bound = {ref for ref, version in self.accepted if version in self.terms}
+        return tuple(ref for ref in self.permit.entrants if ref not in bound)
 
     @property
     def mendable(self) -> bool:
@@ -262,7 +279,7 @@ class Project:
     @property
     def logins_differ(self) -> bool:
         """Whether the logins are not those of the current permit, or end on another day."""
-        if self.permit.entrants != self.logins:
+        if self.entrants != self.logins:
             return True
         return bool(self.logins) and self.logins_until != self.permit.expires_on
 

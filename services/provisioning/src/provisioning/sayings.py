@@ -61,6 +61,8 @@ def say_of(
             return _say_of_move(event, before, ids, certificate, downtime)
         case e.Examined():
             return [_examined(ids, event)]
+        case e.TermsAccepted(ref, version, on):
+            return [facts.TermsAccepted(**ids, person=ref, terms=version, on=on)]
         case e.Drifted(found):
             return [facts.DriftFound(**ids, code=drift.code, object=drift.object) for drift in found]
         case e.Mended(gone):

@@ -13,6 +13,7 @@ from pydantic_settings import NoDecode
 
 from chassis.settings import Settings
 from provisioning.environments.adapters import AdaptersRefused, read_adapters
+from provisioning.terms import Terms, read_terms
 
 
 class ProvisioningSettings(Settings):
@@ -46,6 +47,9 @@ class ProvisioningSettings(Settings):
     fill_seconds: float = Field(default=4 * 3600, ge=1)
     """Time limit of an extraction."""
 
+    terms_required: Annotated[tuple[Terms, ...], NoDecode] = ()
+    """Versions of the terms of use that persons must have accepted, each with the first day on which it is required:
+    `cgu-2=2026-10-01,cgu-3=2027-04-01` in the variable. None by default (`terms.py`)."""
     sweep_seconds: float = Field(default=300, ge=0.1)
     """How often every environment is compared with what its workspaces should have."""
 
@@ -55,6 +59,11 @@ class ProvisioningSettings(Settings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("terms_required", mode="before")
+    @classmethod
+    def _read_terms(cls, value: object) -> object:
+        return read_terms(value) if isinstance(value, str) else value
 
     @field_validator("environments_file")
     @classmethod

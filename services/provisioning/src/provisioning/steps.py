@@ -75,12 +75,17 @@ def _while_shut(project: Project) -> Step | None:
     if project.move is not None:
         return _moving(project, project.move)
     if project.may_be_open:
-        return Step.CLEAR if project.unjudged else _difference(project) or _repair(project) or Step.OPEN
+        return Step.CLEAR if project.unjudged else _difference(project) or _repair(project) or _opening(project)
     if project.leaving is not None:
         return Step.LEAVE
     if project.extracts and project.clearance is not None and not project.cleared:
         return Step.PLAN
     return Step.REMOVE if project.to_remove else _repair(project)
+
+
+def _opening(project: Project) -> Step | None:
+    """Nothing is opened for nobody: where only the terms keep everybody out, their acceptance is awaited."""
+    return None if project.terms_missing and not project.entrants else Step.OPEN
 
 
 def _repair(project: Project) -> Step | None:

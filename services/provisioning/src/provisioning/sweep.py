@@ -16,7 +16,7 @@ from chassis.runtime import Runtime
 from chassis.supervision import wait_until
 from chassis.transaction import Transaction
 from provisioning import storage
-from provisioning.commands import Notice
+from provisioning.commands import Notice, RequireTerms
 from provisioning.domain import project_of, settled
 from provisioning.drift import compare, desired
 from provisioning.environments import Environment, Refused, Trouble
@@ -82,6 +82,9 @@ class Sweep:
         state, project = settled(before.state), project_of(before.state)
         if state is None or project is None:
             return ()
+        versions = self._progress.terms_on(now)
+        if versions is not None and versions != project.terms and project.standing != "ended":
+            return await self._require_terms(workspace_id, versions)
         environment = self._environment_of(project.environment_id or "")
         place = place_of(workspace_id, project.place)
         # A sandbox's logins end by a clock that has moved since they were made.
@@ -99,6 +102,14 @@ class Sweep:
             if await storage.step_row(transaction.connection, workspace_id) is None:
                 await self._progress.apply(transaction, workspace, [Notice(found)])
         return found
+
+    async def _require_terms(self, workspace_id: str, versions: tuple[str, ...]) -> tuple[Drift, ...]:
+        """The day has come on which other terms are required; what follows for logins is a step like any other."""
+        async with self._transactions() as transaction:
+            workspace = await storage.lock_workspace(transaction.connection, workspace_id)
+            if workspace is not None:
+                await self._progress.apply(transaction, workspace, [RequireTerms(versions)])
+        return ()
 
 
 async def sweep_for_ever(

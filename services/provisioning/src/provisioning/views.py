@@ -53,6 +53,7 @@ def summary(workspace: Workspace) -> dict[str, Any]:
             "persons": list(project.logins),
             "datasets": [grant.dataset_id for grant in project.permit.datasets],
             "waits_for": list(project.undelivered),
+            "terms_missing": list(project.terms_missing),
         }
         if project.move is not None:
             line["moves_to"] = project.move.target

@@ -133,10 +133,10 @@ class Work:
                 return Removed(refs, tables, self.list_version)
             case Step.ADMIT:
                 enter = isinstance(settled(self.workspace.state), Open)
-                await environment.admit(order, permit.entrants, self.logins_until, enter)
-                return Admitted(permit.entrants, permit.expires_on)
+                await environment.admit(order, project.entrants, self.logins_until, enter)
+                return Admitted(project.entrants, permit.expires_on)
             case Step.OPEN:
-                if not permit.entrants:
+                if not project.entrants:
                     raise Refused(NOBODY)
                 await environment.open(order, project.tables)
                 return Opened(project.logins)
@@ -169,7 +169,7 @@ class Work:
             case Step.SWITCH:
                 if self.target is None:
                     raise Superseded
-                entrants = project.permit.entrants
+                entrants = project.entrants
                 # Logins at the target, all still shut: whoever was in the source is kept out of it since the freeze.
                 await target.admit(there, entrants, self.logins_until, False)
                 return CutOver(self.target, entrants, project.permit.expires_on)
