@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from guichet.stack.kafka import Kafka, create_topics
 from guichet.stack.postgres import Postgres
@@ -18,16 +19,22 @@ settings.load_profile("guichet")
 CreateTopics = Callable[[Mapping[str, int]], Awaitable[None]]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares something dear stays on one worker: the tests of a package, or of a file. Journeys begin first.
+class ByWhatIsShared(LoadFileScheduling):
+    """What shares something dear stays on one worker: the tests of a package, or of a file."""
 
-    A journey waits more than it works: what comes after it fills the time.
-    """
-    for item in items:
-        folder = item.path.parent
-        shared = folder if (folder / "__init__.py").is_file() else item.path
-        item.add_marker(pytest.mark.xdist_group(str(shared.relative_to(item.config.rootpath))))
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(super()._split_scope(nodeid))
+        return str(file.parent if (self.config.rootpath / file.parent / "__init__.py").is_file() else file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByWhatIsShared:
+    """Called in the process that hands out tests."""
+    return ByWhatIsShared(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Journeys begin first: they wait more than they work, and what comes after them fills the time."""
     items.sort(key=lambda item: item.get_closest_marker("journey") is None)
 
 

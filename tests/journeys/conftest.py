@@ -9,7 +9,6 @@ import pytest
 from stacks import StartStack, stack_of
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test of this folder is a journey."""
     here = Path(__file__).parent
