@@ -38,6 +38,8 @@ from provisioning.settings import ProvisioningSettings
 from provisioning.synthetic import fill_holder
 
 ENVIRONMENT = "env-souverain"
+TRIES = 20
+"""How often a message is handed over whose transaction the database would not finish."""
 EVIDENCE = [
     {"type": kind, "issuer": "issuer-1", "reference": f"{kind}-1", "valid_from": "2025-01-01", "valid_to": "2032-12-31"}
     for kind in ("HDS", "SECNUMCLOUD", "SNDS_HOMOLOGATION", "SPE_73")
@@ -81,7 +83,7 @@ class Bench:
     async def tell(
         self, fact: Fact, *, key: str | None = None, source: str = "/x", time_: datetime | None = None
     ) -> None:
-        """One message, as the engine hands it over."""
+        """One message, as the engine hands it over: again, while the database is away or too slow."""
         key = key or getattr(fact, "request_id", None) or self.request_id
         envelope = Envelope(
             id=str(uuid4()), type=fact.event_type, source=source, subject=key, time=time_ or datetime.now(UTC)
@@ -89,8 +91,14 @@ class Bench:
         message = Message(envelope, fact.wire(), fact, fact.topic, 0, 0, key.encode(), (), False)
         handle = self.runtime.service.handle
         assert handle is not None
-        async with self.runtime.transaction() as transaction:
-            await handle(transaction, [message])
+        for attempt in range(TRIES):
+            try:
+                async with self.runtime.transaction() as transaction:
+                    return await handle(transaction, [message])
+            except Exception as error:
+                if kind_of(error) is not Kind.UNAVAILABLE or attempt == TRIES - 1:
+                    raise
+        return None
 
     async def register(self, environment_id: str = ENVIRONMENT, evidence: Sequence[dict[str, str]] = EVIDENCE) -> None:
         fact = EnvironmentRegistered.model_validate_json(

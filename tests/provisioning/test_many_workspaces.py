@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
+import pytest
 from tests.provisioning.conftest import Bench, dataset, permit, person, running
 from tests.provisioning.workers import worker
 
@@ -30,6 +31,7 @@ LIMIT = 300 + 12 * PERMITS
 ON = date(2026, 9, 1)
 
 
+@pytest.mark.timeout(600 + 60 * PERMITS)
 async def test_every_workspace_ends_open_gone_or_with_a_person_and_none_is_unknown(
     postgres: Postgres, holder_url: str
 ) -> None:

@@ -221,6 +221,7 @@ CRASHES = [
 ]
 
 
+@pytest.mark.timeout(600 + 60 * MOVES)
 async def test_many_workspaces_move_while_their_workers_are_killed(
     postgres: Postgres, holder_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

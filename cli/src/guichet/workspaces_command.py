@@ -1,6 +1,8 @@
 """`guichet workspaces`: which there are, why one waits, and the way into an open one."""
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -10,6 +12,10 @@ from guichet import console
 from guichet.stack.errors import StackError
 from guichet.stack.services import desk_of
 from guichet.stack.state import home_folder, load
+from guichet.stack.watchers import certificate_key
+from guichet_verify.notes import Key, NotAKey, NotANote, read_vkey
+from provisioning.certificate import check
+from provisioning.certificate_keys import public_file, public_key
 from provisioning.desk import Desk
 from provisioning.environments import Refused, Trouble
 
@@ -141,6 +147,66 @@ def connect(
         console.show_json({"url": url})
     else:
         console.say(url)
+
+
+@app.command()
+def certificate(
+    workspace: Workspace,
+    verify: Annotated[bool, typer.Option("--verify", help="Verify digest and signature of each.")] = False,
+    key: Annotated[str | None, typer.Option(help="Public key (name+id+key); by default that of this stack.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The certificates of destruction of a workspace, and of the places that it left, with their signed notes.
+
+    With --verify exit code 0 only when there is one and every one is signed by the key.
+
+    Example: guichet workspaces certificate 3f0c2f0a --verify
+    """
+    found = ask(lambda desk: desk.certificates(workspace))
+    if not found:
+        raise StackError("no certificate: nothing of it has been destroyed", "guichet workspaces show WORKSPACE")
+    trusted = _trusted(key) if verify else None
+    lines = [_certificate(text, note, trusted) for text, note in found]
+    if as_json:
+        console.show_json(lines)
+    for line in [] if as_json else lines:
+        verdict = "" if trusted is None else f"  {line['refused'] or 'signed by ' + line['signed_by']}"
+        console.say(f"{line['certificate_id']}  sha256 {line['sha256']}{verdict}")
+        if trusted is None:
+            console.say(f"{line['certificate']}\n{line['note'] or 'not signed'}")
+    refused = [line for line in lines if line["refused"]]
+    if refused:
+        raise StackError(
+            f"{len(refused)} of {len(lines)} certificates are not to be believed", "compare with the trail"
+        )
+
+
+def _trusted(key: str | None) -> Key:
+    try:
+        return read_vkey(key) if key else public_key(public_file(certificate_key(home_folder())))
+    except FileNotFoundError:
+        raise StackError("this stack has no key for certificates yet", "guichet up, or --key") from None
+    except NotAKey as error:
+        raise StackError(f"not a key: {error}", "a public key is written name+id+key") from None
+
+
+def _certificate(text: str, note: str | None, key: Key | None) -> dict[str, Any]:
+    signed_by = refused = None
+    if key is not None:
+        try:
+            if note is None:
+                raise NotANote("not signed")
+            signed_by = check(text, note, [key])
+        except NotANote as error:
+            refused = str(error)
+    return {
+        "certificate_id": json.loads(text)["certificate_id"],
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "certificate": text,
+        "note": note,
+        "signed_by": signed_by,
+        "refused": refused,
+    }
 
 
 @app.command("accept-terms")

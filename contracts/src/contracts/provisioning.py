@@ -13,6 +13,10 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.:-]{0,127}$")]
 """The name of a table, a role or another object in an environment."""
 
 
+SignatureLine = Annotated[str, Field(pattern=r"^— [^\s+]{1,500} [A-Za-z0-9+/]{91}=$")]
+"""Who signed, and the key id with the Ed25519 signature in base64."""
+
+
 class WorkspaceFact(Fact):
     """A fact about one workspace."""
 
@@ -124,7 +128,9 @@ class DeletionCertificate(Shape):
     """What was destroyed, where and when, and what was found left afterwards (EHDS:68(12)).
 
     `sha256` is the digest of the certificate as provisioning keeps it, in canonical JSON without this member; `backups`
-    names the backup sets that still hold the data when `covers_backups` is false.
+    names the backup sets that still hold the data when `covers_backups` is false. `signature` is the signature line of
+    a signed note (C2SP signed-note, Ed25519) over three lines: `guichet deletion certificate v1`, the certificate's id,
+    and `sha256` with the digest.
     """
 
     environment_id: Reference
@@ -139,6 +145,7 @@ class DeletionCertificate(Shape):
     pseudonym_key_destroyed: bool | None = OPTIONAL
     backups: tuple[Name, ...] | None = OPTIONAL
     sha256: Sha256 | None = OPTIONAL
+    signature: SignatureLine | None = OPTIONAL
 
 
 class WorkspaceDestroyed(WorkspaceFact):

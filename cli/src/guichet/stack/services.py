@@ -85,6 +85,7 @@ def environment(home: Path, state: StackState, name: str, port: int) -> dict[str
         given["GUICHET_HOLDER_URL"] = databases.url(state, databases.HOLDER_READER, databases.HOLDER)
         given["GUICHET_WORKSPACES_URL"] = state.workspaces_url
         given["GUICHET_POSTGRES_ENVIRONMENTS"] = ",".join(POSTGRES_ENVIRONMENTS)
+        given["GUICHET_CERTIFICATE_KEY"] = str(watchers.certificate_key(home))
         if (file := environments_file(home)) is not None:
             given["GUICHET_ENVIRONMENTS_FILE"] = str(file)
     return given

@@ -11,6 +11,7 @@ from audit.signing import keys
 from guichet.stack import databases, processes
 from guichet.stack.ports import free_ports, is_free
 from guichet.stack.state import WATCHERS, Instance, Running, StackState
+from provisioning.certificate_keys import signing_key
 
 MODULES = {"signer": "audit.signing", "witness": "guichet_witness"}
 
@@ -18,6 +19,11 @@ MODULES = {"signer": "audit.signing", "witness": "guichet_witness"}
 def keys_folder(home: Path) -> Path:
     """Where the private keys of the stack are, readable by its owner alone, and the policy with the public ones."""
     return home / "signing-keys"
+
+
+def certificate_key(home: Path) -> Path:
+    """The key that signs certificates of destruction; its public half is beside it, as `certificates.vkey`."""
+    return keys_folder(home) / "certificates.key"
 
 
 def policy_file(home: Path) -> Path:
@@ -29,6 +35,7 @@ def ensure_keys(home: Path, state: StackState) -> None:
     """Makes the keys of a new stack, and writes the policy as they now are."""
     folder = keys_folder(home)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    signing_key(certificate_key(home))
     keys.ensure_keys(folder, folder / "witness.key", policy_file(home), state.watchers["witness"].url)
 
 

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 from chassis.runtime import Runtime
 from chassis.service import Service
 from contracts.topics import CATALOGUE, DECISIONS, ENVIRONMENTS, OPTOUTS
+from provisioning.certificate_keys import signing_key
 from provisioning.environments import Environment
 from provisioning.environments.adapters import read_adapters
 from provisioning.environments.http import HttpEnvironment
@@ -45,12 +46,13 @@ def build(settings: ProvisioningSettings) -> Service:
         environments, settings.deletion_after_days, settings.deletion_alarm_days, settings.terms_required
     )
     handlers = Handlers(progress)
+    key = signing_key(settings.certificate_key) if settings.certificate_key else None
 
     def routes(runtime: Runtime) -> Sequence[BaseRoute]:
         return [*lists(runtime), *Reports(runtime, {name: host.keys for name, host in hosts.items()}).routes()]
 
     def tasks(runtime: Runtime) -> Sequence[Coroutine[object, object, None]]:
-        runner = Runner(runtime, progress, environments, settings)
+        runner = Runner(runtime, progress, environments, settings, key)
         return [
             *(runner.run() for _ in range(settings.workers)),
             sweep_for_ever(runtime, progress, environments, settings),

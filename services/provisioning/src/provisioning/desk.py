@@ -78,6 +78,11 @@ class Desk:
             raise Refused("UNKNOWN_WORKSPACE")
         return shown
 
+    async def certificates(self, workspace: str) -> list[tuple[str, str | None]]:
+        """Every certificate of a workspace byte for byte, with the signed note about it where it was signed."""
+        async with self._database.connection() as connection:
+            return await storage.certificates(connection, await self._find(connection, workspace))
+
     async def list_environments(self) -> list[dict[str, Any]]:
         """Every hosting environment with its evidence and what is valid today."""
         async with self._database.connection() as connection:

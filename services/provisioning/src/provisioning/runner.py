@@ -14,6 +14,7 @@ from chassis.logs import logger
 from chassis.runtime import Runtime
 from chassis.supervision import backoff_seconds, wait_until
 from chassis.transaction import Transaction
+from guichet_verify.notes import SigningKey
 from provisioning import storage
 from provisioning.certificate import Certificate
 from provisioning.commands import GiveUp, Record, Unlock
@@ -43,11 +44,13 @@ class Runner:
         progress: Progress,
         environments: Mapping[str, Environment],
         settings: ProvisioningSettings,
+        key: SigningKey | None = None,
     ) -> None:
         self._runtime = runtime
         self._progress = progress
         self._environments = environments
         self._settings = settings
+        self._key = key
 
     async def run(self) -> None:
         """One worker, until the service stops. Raises what the service's own database raises."""
@@ -175,15 +178,13 @@ class Runner:
         assert project is not None, "only a workspace with a permit is destroyed"
         connection, name = transaction.connection, workspace.workspace_id
         if project.leaving is not None:
-            certificate = Certificate.of_move(workspace, project, project.leaving, done, transaction.now)
-            await storage.keep_certificate(
-                connection, name, certificate.text, certificate.sha256, project.leaving.place
-            )
+            certificate = Certificate.of_move(workspace, project, project.leaving, done, transaction.now, self._key)
+            await storage.keep_certificate(connection, name, certificate, project.leaving.place)
             return Left(certificate.sha256), certificate
-        certificate = Certificate.of_workspace(workspace, project, done, transaction.now)
+        certificate = Certificate.of_workspace(workspace, project, done, transaction.now, self._key)
         # The key goes in the same transaction as the word that it is gone.
         await storage.destroy_key(connection, name)
-        await storage.keep_certificate(connection, name, certificate.text, certificate.sha256)
+        await storage.keep_certificate(connection, name, certificate)
         return Erased(certificate.sha256), certificate
 
     async def _fail(self, ticket: Ticket, code: str) -> None:

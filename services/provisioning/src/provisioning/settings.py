@@ -32,6 +32,9 @@ class ProvisioningSettings(Settings):
     """Whether backups of the workspaces outlive them: certificates then say that they do not cover backups."""
     workspaces_backups: Annotated[tuple[str, ...], NoDecode] = ()
     """Names of these backup sets, for the certificates."""
+    certificate_key: Path | None = None
+    """The private key that signs certificates of destruction, made when the file is not there; the public one is
+    written beside it, as `.vkey`. Without it certificates are digested, not signed."""
     deletion_after_days: int = Field(default=30, ge=0, le=180)
     """How long a closed workspace is kept. EHDS:68(12) allows six months."""
     deletion_alarm_days: int = Field(default=7, ge=1)

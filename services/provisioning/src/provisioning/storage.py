@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from asyncpg import Connection
 from asyncpg.pgproto.pgproto import UUID
@@ -23,6 +23,14 @@ from provisioning.domain import Frozen, PersonNeeded, Ready, State, Unheard, evo
 from provisioning.events import Event, Step
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+class Certificate(Protocol):
+    """What is kept of a certificate: its canonical JSON, the digest of that, and the signed note, if it is signed."""
+
+    text: str
+    sha256: str
+    note: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,15 +409,16 @@ async def destroy_key(connection: Connection, workspace_id: str) -> None:
 
 
 async def keep_certificate(
-    connection: Connection, workspace_id: str, certificate: str, sha256: str, place: int | None = None
+    connection: Connection, workspace_id: str, certificate: Certificate, place: int | None = None
 ) -> None:
     """Keep the certificate of a workspace, or of the `place` that it left; the first one stays."""
     await connection.execute(
-        "INSERT INTO certificates (workspace_id, certificate, sha256, place) VALUES ($1, $2, $3, $4) "
+        "INSERT INTO certificates (workspace_id, certificate, sha256, note, place) VALUES ($1, $2, $3, $4, $5) "
         "ON CONFLICT DO NOTHING",
         UUID(workspace_id),
-        certificate,
-        sha256,
+        certificate.text,
+        certificate.sha256,
+        certificate.note,
         -1 if place is None else place,
     )
 
@@ -420,6 +429,15 @@ async def certificate(connection: Connection, workspace_id: str) -> str | None:
         "SELECT certificate FROM certificates WHERE workspace_id = $1 AND place = -1", UUID(workspace_id)
     )
     return found
+
+
+async def certificates(connection: Connection, workspace_id: str) -> list[tuple[str, str | None]]:
+    """Every certificate of a workspace byte for byte with its signed note, those of the places that it left first."""
+    rows = await connection.fetch(
+        "SELECT certificate, note FROM certificates WHERE workspace_id = $1 ORDER BY place < 0, place",
+        UUID(workspace_id),
+    )
+    return [(row["certificate"], row["note"]) for row in rows]
 
 
 async def certificates_of_moves(connection: Connection, workspace_id: str) -> list[str]:
