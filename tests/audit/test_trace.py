@@ -58,6 +58,19 @@ def test_a_story_is_a_tree_of_causes(capsys):
     ]
 
 
+def test_a_code_is_said_in_words_in_the_language_asked_for(capsys):
+    reasons = [{"code": "SUSPENSION_ORDERED", "citation": "EHDS:63(3)"}, {"code": "NO_RULE", "citation": "EHDS:54"}]
+    story = STORY | {"events": [event(1, "permit.suspended", {"reasons": reasons})]}
+    for lang, words in (
+        ("en", "The permit is suspended by order"),
+        ("fr", "L'autorisation est suspendue par décision"),
+    ):
+        trace_command._show(story, lang)
+        shown = capsys.readouterr().out.splitlines()
+        assert shown[2].split("  ")[-2:] == ["SUSPENSION_ORDERED EHDS:63(3)", words]
+        assert shown[3].endswith("NO_RULE EHDS:54")
+
+
 def test_a_period_that_was_met_is_not_running():
     met = event(4, "deadline.met", DEADLINE | {"late": False}, "e3")
     assert open_periods([*STORY["events"], met]) == []

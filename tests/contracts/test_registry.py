@@ -185,6 +185,7 @@ VOCABULARY = {
     "refusal.proposed request.granted request.refused request.lapsed request.converted "
     "request.closed permit.issued permit.amended permit.extended permit.suspended "
     "permit.resumed permit.revoked permit.expired permit.closed extension.refused "
+    "amendment.refused applicant.excluded appeal.recorded dataset.check-overdue "
     "data.requested output.assessed noncompliance.found duty.overdue register.entry-published "
     "register.corrected",
     topics.WORKSPACES: "environment.cleared environment.rejected workspace.requested workspace.provisioned "

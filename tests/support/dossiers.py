@@ -10,8 +10,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from contracts import registry
+from contracts import registry, topics
 from contracts.identity import permit_id, request_id, workspace_id
+from contracts.speakers import NAMED_BY
 from guichet.publishing import Event, stated
 
 CASES = Path(__file__).parent.parent / "cases"
@@ -108,7 +109,7 @@ def events_of(told: Told) -> Iterator[tuple[datetime, Event]]:
         data = {"dossier": told.case["dossier"]} if item["type"] == "request.submitted.v1" else item["data"]
         hosted = registry.FACTS[f"guichet.{item['type']}"].topic == "guichet.environments"
         source = f"/hosts/{told.case['dossier']['environment_id']}" if hosted else None
-        yield at, say(item["type"], data, told.request_id, at, source)
+        yield at, say(item["type"], data, told.request_id, at, item.get("source", source))
 
 
 def say(short_type: str, data: Json, request: str, at: datetime, source: str | None = None) -> Event:
@@ -121,7 +122,9 @@ def say(short_type: str, data: Json, request: str, at: datetime, source: str | N
     if short_type.startswith("optout."):
         key = str(data["ref"])
         return stated(fact, source=source or SPEAKERS[kind.topic], subject=key, time=at, key=key)
-    return stated(fact, source=source or SPEAKERS[kind.topic], subject=request, time=at, key=request)
+    named = data.get(NAMED_BY.get(short_type, ""))
+    own = f"{topics.TOPICS[kind.topic].source_prefix}{named}" if named else SPEAKERS[kind.topic]
+    return stated(fact, source=source or own, subject=request, time=at, key=request)
 
 
 __all__ = ["CASES", "Told", "all_cases", "case", "dossier", "own_cases", "permit_id", "workspace_id"]

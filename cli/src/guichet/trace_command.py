@@ -5,19 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import httpx
 import typer
 
+from compliance.rulebook.texts import Language
 from guichet import console
+from guichet.language import language
 from guichet.printed import printed_on
 from guichet.sealing.keystore import KeyStore, key_folder
 from guichet.sealing.texts import free_texts, opened
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
-from guichet.trace_words import cited, day, plain, silence_of, words_of
+from guichet.trace_words import cited, day, meaning_of, plain, silence_of, words_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -35,14 +37,19 @@ def trace(
     id_: Annotated[str, typer.Argument(metavar="ID", help="A request, permit, workspace or event.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Go on showing what comes, until interrupted.")] = False,
+    lang: Annotated[
+        Literal["fr", "en"] | None,
+        typer.Option("--lang", help="What codes mean, in French or English; else in that of the environment."),
+    ] = None,
 ) -> None:
     """Tell the story of a request from the trail: what happened, because of what, under which rule, due when.
 
-    Example: guichet trace 5f0c7f4e-6c1e-5a44-9d7e-2f1f6a3b9c10
+    Example: guichet trace 5f0c7f4e-6c1e-5a44-9d7e-2f1f6a3b9c10 --lang fr
     """
+    spoken = language(lang)
     with httpx.Client(base_url=load(home_folder()).service("audit").url, timeout=10) as client:
         if follow:
-            _follow(client, id_, as_json)
+            _follow(client, id_, as_json, spoken)
             return
         story = _story(client, id_)
         if story is None:
@@ -50,7 +57,7 @@ def trace(
         if as_json:
             console.show_json(story)
         else:
-            _show(story)
+            _show(story, spoken)
 
 
 def _story(client: httpx.Client, id_: str) -> dict[str, Any] | None:
@@ -73,7 +80,7 @@ def _story(client: httpx.Client, id_: str) -> dict[str, Any] | None:
     return found
 
 
-def _show(story: Mapping[str, Any]) -> None:
+def _show(story: Mapping[str, Any], lang: Language = "en") -> None:
     from rich.console import Console
     from rich.text import Text
     from rich.tree import Tree
@@ -83,7 +90,7 @@ def _show(story: Mapping[str, Any]) -> None:
     branches: dict[str, Tree] = {}
     for event in events:
         parent = branches.get(event["causation_id"] or "", root)
-        branches[event["id"] or ""] = parent.add(_line(event))
+        branches[event["id"] or ""] = parent.add(_line(event, lang))
     screen = console.out() if console.out().is_terminal else Console(width=WIDE, highlight=False)
     screen.print(root, soft_wrap=False)
     repeats = sum(len(event["recorded"]) - 1 for event in events)
@@ -92,7 +99,7 @@ def _show(story: Mapping[str, Any]) -> None:
         console.say(line)
 
 
-def _line(event: Event) -> Text:
+def _line(event: Event, lang: Language) -> Text:
     from rich.text import Text
 
     data = event["data"] if isinstance(event["data"], dict) else {}
@@ -105,6 +112,8 @@ def _line(event: Event) -> Text:
     for code, citation in cited(data):
         line.append(f"\n    {code} " if code else "\n    ", style="yellow")
         line.append(citation, style="green")
+        if meaning := meaning_of(code, lang):
+            line.append(f"  {meaning}")
     if event.get("checkpoint"):
         line.append(f"\n    checkpoint {event['checkpoint']}", style="magenta")
     if event["unreadable"]:
@@ -149,7 +158,7 @@ def open_periods(events: Sequence[Event]) -> list[str]:
     ]
 
 
-def _follow(client: httpx.Client, id_: str, as_json: bool) -> None:
+def _follow(client: httpx.Client, id_: str, as_json: bool, lang: Language) -> None:
     """Shows each event once, as soon as it is recorded, indented by how many causes it has."""
     depths: dict[str, int] = {}
     shown: set[tuple[str, int]] = set()
@@ -165,7 +174,7 @@ def _follow(client: httpx.Client, id_: str, as_json: bool) -> None:
             if as_json:
                 console.show_json(event, compact=True)
             else:
-                line = _line(event)
+                line = _line(event, lang)
                 line.pad_left(2 * depth)
                 console.out().print(line)
         time.sleep(FOLLOW_SECONDS)

@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from compliance.rulebook import texts
+from compliance.rulebook.texts import Language
+
 Data = Mapping[str, Any]
 Sentence = str | Callable[[Data], str]
 
@@ -48,6 +51,12 @@ def cited(data: object) -> Iterator[tuple[str, str]]:
     pairs = list(dict.fromkeys(_cited(data)))
     coded = {citation for code, citation in pairs if code}
     yield from ((code, citation) for code, citation in pairs if code or citation not in coded)
+
+
+def meaning_of(code: str, lang: Language) -> str:
+    """The title of a code; empty for none, and for one that is no rule's."""
+    title = texts.title(code, lang) if code else ""
+    return "" if title == code else title
 
 
 def _cited(data: object) -> Iterator[tuple[str, str]]:
@@ -159,6 +168,12 @@ _SENTENCES: dict[str, Sentence] = {
     "permit.expired": "permit expired",
     "permit.closed": "permit closed",
     "extension.refused": "extension refused",
+    "amendment.refused": lambda d: f"amendment refused ({_change(d)})",
+    "applicant.excluded": lambda d: f"applicant EXCLUDED from access until {day(d['until'])}",
+    "appeal.recorded": lambda d: f"appeal on record against {d['outcome'] or 'no outcome yet'}",
+    "dataset.check-overdue": lambda d: (
+        f"{d['dataset_id']} not confirmed by {d['holder']} since {day(d['described_on'])}, due {day(d['due'])}"
+    ),
     "data.requested": lambda d: (
         f"{_many(d['dataset_ids'], 'dataset', 'datasets')} asked of {d['holder']}"
         + (f", due {day(d['due'])}" if d["due"] else "")
@@ -199,6 +214,11 @@ _SENTENCES: dict[str, Sentence] = {
     "dead-letter.discarded": "record given up",
     "key.destroyed": lambda d: f"the key is destroyed by {' and '.join(d['by'])}: what was sealed under it is erased",
 }
+
+
+def _change(data: Data) -> str:
+    signed = [f"+{each}" for each in data["add_datasets"]] + [f"-{each}" for each in data["remove_datasets"]]
+    return ", ".join(signed) or "no dataset named"
 
 
 def _small(data: Data) -> str:

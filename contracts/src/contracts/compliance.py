@@ -1,5 +1,5 @@
-"""What compliance says on guichet.decisions: source /guichet/compliance, subject and key the request id; `on` is
-the local date it holds from."""
+"""What compliance says on guichet.decisions: source /guichet/compliance, subject and key the request id, or the dataset
+where a duty of its holder is about no request; `on` is the local date it holds from."""
 
 from typing import Annotated, Literal
 
@@ -358,6 +358,41 @@ class ExtensionRefused(CaseFact):
     citation: Citation
 
 
+class AmendmentRefused(CaseFact):
+    """Said when datasets that were to come or go do not: the body refused, or the rules keep some out (EHDS:68(13))."""
+
+    event_type = "guichet.amendment.refused.v1"
+    topic = topics.DECISIONS
+
+    permit_id: Uuid
+    add_datasets: tuple[Reference, ...]
+    remove_datasets: tuple[Reference, ...]
+    reasons: Annotated[tuple[Reason, ...], Field(min_length=1)]
+
+
+class ApplicantExcluded(CaseFact):
+    """Said when the user of a permit is excluded from access until a day, five years later at most (EHDS:63(3))."""
+
+    event_type = "guichet.applicant.excluded.v1"
+    topic = topics.DECISIONS
+
+    permit_id: Uuid
+    until: Day
+    reasons: Annotated[tuple[Reason, ...], Field(min_length=1)]
+
+
+class AppealRecorded(CaseFact):
+    """Said when an appeal or a complaint of the applicant is in the file; what was decided stands until a court or
+    the body says otherwise (CJA:R421-1, EHDS:81)."""
+
+    event_type = "guichet.appeal.recorded.v1"
+    topic = topics.DECISIONS
+
+    outcome: Annotated[Outcome | None, Field(description="What had been decided when it was recorded.")]
+    code: Code
+    citation: Citation
+
+
 class DataRequested(CaseFact):
     """Said to a holder when a permit asks for its datasets (EHDS:68(7))."""
 
@@ -406,6 +441,24 @@ class DutyOverdue(CaseFact):
 
     duty: Word
     due: Day
+    code: Code
+    citation: Citation
+
+
+class DatasetCheckOverdue(Fact):
+    """Said of a dataset on the day after its holder should have confirmed its description (EHDS:60(3)).
+
+    Subject and key are the dataset.
+    """
+
+    event_type = "guichet.dataset.check-overdue.v1"
+    topic = topics.DECISIONS
+
+    dataset_id: Reference
+    holder: Reference
+    described_on: Day
+    due: Day
+    on: Day
     code: Code
     citation: Citation
 

@@ -1,13 +1,14 @@
 """The invariants of a permit's life, over worlds nobody wrote."""
 
-from hypothesis import assume, given
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from compliance.assessment import Assessment
 from compliance.case import Item
+from compliance.held import remembering
 from imagined import World, at, worlds
 from imagined_views import examples, facts, seen
-from written_law import DAY
+from written_law import ARTICLES, DAY
 
 
 @given(worlds(granted=True, acts=3), st.data())
@@ -52,6 +53,23 @@ def _delta(world: World, one: Assessment, other: Assessment) -> tuple[set[str], 
         {dataset for fact in amended for dataset in fact["datasets_added"]},
         {dataset for fact in amended for dataset in fact["datasets_removed"]},
     )
+
+
+@given(worlds(granted=True, acts=4))
+@examples
+def test_a_permit_is_never_suspended_or_revoked_without_an_article(world: World) -> None:
+    """Told one by one, as the service hears them: each suspension and revocation says why on its own day."""
+    known = world.case.known_on(world.day)
+    before: Assessment | None = None
+    for count, item in enumerate(known, 1):
+        after = remembering(before, seen(world, item.on, world.telling(known[:count])))
+        for fact in facts(world, before, after):
+            if fact["type"] in ("permit.suspended.v1", "permit.revoked.v1", "applicant.excluded.v1"):
+                why = [reason for reason in fact["reasons"] if reason["code"] != "ROUTE_APPLIES"]
+                assert why, fact
+                assert {reason["citation"] for reason in why} <= ARTICLES
+                event(f"{fact['type']} {why[0]['code']}")
+        before = after
 
 
 @given(worlds(granted=True))

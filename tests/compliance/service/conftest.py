@@ -24,11 +24,21 @@ from compliance.handlers import Handlers
 from contracts import registry
 from contracts.envelope import Envelope
 from contracts.identity import request_id
+from contracts.speakers import NAMED_BY
 from guichet.stack.postgres import Postgres
 
 CASES = Path(__file__).parents[2] / "cases"
 PARIS = ZoneInfo("Europe/Paris")
 Json = dict[str, Any]
+
+
+def source_of(short: str, data: Json) -> str:
+    """Who says an event when nothing else is told."""
+    if short.startswith("environment."):
+        return f"/hosts/{data['environment_id']}"
+    if named := data.get(NAMED_BY.get(f"{short}.v1", "")):
+        return f"/authorities/{named}" if "body" in data else f"/holders/{named}"
+    return "/x"
 
 
 @dataclass
@@ -61,14 +71,16 @@ class Desk:
             )
         return None if row is None else Timer(row["subject"], row["kind"], row["due_at"])
 
-    async def tell(self, short: str, data: Json, key: str | None = None, at: datetime | None = None) -> None:
-        """One event, said now or at an earlier or later instant, as the engine hands it over."""
-        await self._hear([self._message(short, data, key or self.request_id, at or self.now)])
+    async def tell(
+        self, short: str, data: Json, key: str | None = None, at: datetime | None = None, source: str | None = None
+    ) -> None:
+        """One event, said now or at an earlier or later instant by whoever it is about, as the engine hands it over."""
+        await self._hear([self._message(short, data, key or self.request_id, at or self.now, source)])
 
-    def _message(self, short: str, data: Json, key: str, at: datetime) -> Message:
+    def _message(self, short: str, data: Json, key: str, at: datetime, source: str | None = None) -> Message:
         kind = registry.FACTS[f"guichet.{short}.v1"]
         fact = kind.read(json.dumps(data))
-        envelope = Envelope(str(uuid4()), kind.event_type, "/x", key, at)
+        envelope = Envelope(str(uuid4()), kind.event_type, source or source_of(short, data), key, at)
         return Message(envelope, fact.wire(), fact, kind.topic, 0, 0, key.encode(), (), False)
 
     async def _hear(self, messages: list[Message]) -> None:

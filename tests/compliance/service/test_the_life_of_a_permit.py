@@ -133,7 +133,7 @@ async def test_an_incident_suspends_is_heard_and_ends_in_a_revocation(desk: Any)
     await desk.on("2030-05-06")
     await desk.tell("exclusion.ordered", {"until": "2036-12-31"})
     await desk.tell("resumption.ordered", {})
-    assert dated(await desk.said()) == []
+    assert dated(await desk.said()) == [("applicant.excluded", "2030-05-06")]
 
 
 async def test_bodies_that_grant_one_after_the_other_widen_one_permit(desk: Any) -> None:

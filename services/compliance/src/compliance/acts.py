@@ -1,11 +1,12 @@
 """Who may act: nobody in two functions of one request, nobody with a declared interest (LIL:76, EHDS:55(3))."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from compliance.case import Item
 from compliance.coded import Finding
+from contracts.speakers import contradicted
 
 FUNCTIONS: dict[str, str] = {
     "opinion.issued.v1": "opine",
@@ -18,10 +19,25 @@ FUNCTIONS: dict[str, str] = {
     "extract.prepared.v1": "prepare",
     "output.checked.v1": "check",
 }
+IN_ANOTHER_NAME = "act.contradicted.v1"
+"""What stands in a history for an act that names a body or a holder and was sent by somebody else."""
+
+CONTRADICTED: dict[str, Finding] = {
+    "FR": Finding("ACT_IN_ANOTHER_NAME", "LIL:76"),
+    "EU": Finding("ACT_IN_ANOTHER_NAME", "EHDS:55(3)"),
+}
 CONFLICTED: dict[str, Finding] = {
     "FR": Finding("ACT_BY_CONFLICTED_PERSON", "LIL:76"),
     "EU": Finding("ACT_BY_CONFLICTED_PERSON", "EHDS:55(3)"),
 }
+
+
+def in_its_name(item_type: str, data: Mapping[str, object], source: str) -> tuple[str, Mapping[str, object]]:
+    """What stands in a history for an act from a source: the act, or that it was said in the name of another, and then
+    nothing of what it claims."""
+    if contradicted(item_type, data, source) is None:
+        return item_type, data
+    return IN_ANOTHER_NAME, {"type": item_type, "source": source}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +81,8 @@ def who_may_act(history: tuple[Item, ...], persons_after: Mapping[int, frozenset
     return Acts(tuple(counting), tuple(conflicted))
 
 
-def set_aside(conflicted: Iterable[Item], regime: str) -> tuple[Finding, ...]:
-    """The reason shown when an act was set aside."""
-    return (CONFLICTED[regime],) if any(True for _ in conflicted) else ()
+def without_effect(acts: Acts, regime: str) -> tuple[tuple[datetime, Finding], ...]:
+    """Why each act that does not count does not, with its instant: whose it was, or in whose name it was said."""
+    conflicted = [(item.at, CONFLICTED[regime]) for item in acts.conflicted]
+    contradicted = [(item.at, CONTRADICTED[regime]) for item in acts.counting if item.type == IN_ANOTHER_NAME]
+    return (*conflicted, *contradicted)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from compliance.acts import in_its_name
 from compliance.storage import Said
 from contracts import authorities, holders, hosts, intake, persons
 from contracts.envelope import Envelope
 from contracts.facts import Fact
 from contracts.registry import facts_of, short
+from contracts.speakers import NAMED_BY
 
 DATASETS: Final = (holders.DatasetDescribed, holders.DatasetWithdrawn)
 ENVIRONMENTS: Final = (hosts.EnvironmentRegistered, hosts.EnvironmentQualified, hosts.EnvironmentQualificationLost)
@@ -28,7 +30,8 @@ HEARD: Final[dict[str, type[Fact]]] = {
 def act(fact: Fact, envelope: Envelope, data: bytes) -> Said:
     """The item that an event adds to the history of its request.
 
-    What portals said is dated by their word, as intake passed it on; everything else by the event itself.
+    What portals said is dated by their word, as intake passed it on; everything else by the event itself. What somebody
+    said in the name of another is kept as that and nothing more: it counts for nobody.
     """
     match fact:
         case intake.RequestAccepted():
@@ -42,4 +45,14 @@ def act(fact: Fact, envelope: Envelope, data: bytes) -> Said:
         case intake.RequestNoticeRecorded():
             return Said(fact.said_at, fact.notice, json.dumps(fact.data, ensure_ascii=False))
         case _:
-            return Said(envelope.time, short(envelope.type), data.decode())
+            return _in_its_name(envelope, data.decode())
+
+
+def _in_its_name(envelope: Envelope, data: str) -> Said:
+    """What was said, or that it was said in the name of another."""
+    said = short(envelope.type)
+    if said in NAMED_BY:
+        told, members = in_its_name(said, json.loads(data), envelope.source)
+        if told != said:
+            return Said(envelope.time, told, json.dumps(members))
+    return Said(envelope.time, said, data)

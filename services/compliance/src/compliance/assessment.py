@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 
-from compliance.acts import set_aside
+from compliance.acts import without_effect
+from compliance.appeals import Appeal, appeals_in
 from compliance.case import Case
 from compliance.coded import Alternative, Finding, once
 from compliance.duties import follow_duties
@@ -14,6 +15,7 @@ from compliance.incidents import report_incidents
 from compliance.legal_settings import DEFAULT, Settings
 from compliance.look import Look
 from compliance.opt_outs import OptOut, opt_outs
+from compliance.orders import Exclusion, Order, RefusedAmendment
 from compliance.outputs import Output, outputs
 from compliance.packs import pack_for
 from compliance.permit import ACTIVE, Extension, Permit, follow_permit
@@ -103,6 +105,10 @@ class Particulars:
     covers_environments: tuple[str, ...] | None = None
     """What the impact assessment covers; None when the dossier has none."""
     breaches: tuple[Breach, ...] = ()
+    orders: tuple[Order, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+    refused_amendments: tuple[RefusedAmendment, ...] = ()
+    appeals: tuple[Appeal, ...] = ()
     held: PermitView | None = None
     """The permit that was issued and is not shown while the case is blocked (see `held`)."""
 
@@ -165,6 +171,8 @@ def assess(case: Case, as_of: date, reference: Reference, settings: Settings | N
     if procedure.grant is not None:
         permit = follow_permit(look, procedure, procedure.grant)
         procedure.reasons.extend((*permit.reasons, *permit.refused_extensions))
+        if permit.ordered is not None:
+            procedure.reasons.append(permit.ordered.finding)
         if look.regime == "EU":
             follow_duties(look, procedure, procedure.grant, permit)
     _incidents(look, procedure)
@@ -172,9 +180,11 @@ def assess(case: Case, as_of: date, reference: Reference, settings: Settings | N
     environment = _environment(gate, procedure, permit, today)
     persons_missing = gate.person_findings() if gate is not None else ()
     procedure.reasons.extend(persons_missing)
-    conflicted = set_aside(seen.acts.conflicted, pack.regime)
-    procedure.reasons.extend(conflicted)
-    procedure.breaches.extend(Breach(i.at, f.code, f.citation) for i in seen.acts.conflicted for f in conflicted)
+    for at, found in without_effect(seen.acts, pack.regime):
+        procedure.reasons.append(found)
+        procedure.breaches.append(Breach(at, found.code, found.citation))
+    appeals = appeals_in(look)
+    procedure.reasons.extend(appeal.lodged for appeal in appeals)
     listed = opt_outs(look, procedure)
     applies = () if procedure.route is None else (Finding("ROUTE_APPLIES", str(procedure.citation)),)
     passed = (environment is None or environment.cleared) and not persons_missing
@@ -201,7 +211,7 @@ def assess(case: Case, as_of: date, reference: Reference, settings: Settings | N
         opt_outs=listed,
         outputs=outputs(look),
         register=register(look, procedure),
-        particulars=_particulars(look, procedure, permit),
+        particulars=_particulars(look, procedure, permit, appeals),
         next_change=today.next_change,
     )
 
@@ -302,7 +312,7 @@ def _permit_view(permit: Permit, dossier: Dossier, procedure: Procedure) -> Perm
     )
 
 
-def _particulars(look: Look, procedure: Procedure, permit: Permit | None) -> Particulars:
+def _particulars(look: Look, procedure: Procedure, permit: Permit | None, appeals: tuple[Appeal, ...]) -> Particulars:
     dossier = look.dossier
     return Particulars(
         title=dossier.title,
@@ -315,6 +325,10 @@ def _particulars(look: Look, procedure: Procedure, permit: Permit | None) -> Par
         state_body=dossier.applicant.state_body,
         covers_environments=_covered(dossier),
         breaches=tuple(procedure.breaches),
+        orders=() if permit is None else tuple(permit.orders),
+        exclusions=() if permit is None else tuple(permit.exclusions),
+        refused_amendments=() if permit is None else tuple(permit.refused_amendments),
+        appeals=appeals,
     )
 
 

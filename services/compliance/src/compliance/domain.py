@@ -40,6 +40,7 @@ def decide(before: Assessment | None, after: Assessment, request_id: str, input_
     facts.extend(deadline_facts(before, after, request_id))
     facts.extend(_outcome(before, after, request_id, input_hash))
     facts.extend(permit_facts(before, after, request_id, input_hash))
+    facts.extend(_appeals(before, after, request_id))
     facts.extend(_outputs(before, after, request_id))
     facts.extend(_noncompliance(before, after, request_id))
     facts.extend(_register(before, after, request_id))
@@ -126,6 +127,19 @@ def _outcome(before: Assessment | None, after: Assessment, request_id: str, inpu
 
 def _silence(reasons: Iterable[Finding]) -> Finding:
     return next(r for r in reasons if r.code == "OPINION_NOT_EXPRESSLY_FAVOURABLE" and r.citation == "LIL:66-V")
+
+
+def _appeals(before: Assessment | None, after: Assessment, request_id: str) -> Iterator[Fact]:
+    known = () if before is None else before.particulars.appeals
+    for appeal in after.particulars.appeals:
+        if appeal not in known:
+            yield said.AppealRecorded(
+                request_id=request_id,
+                on=after.as_of,
+                outcome=None if after.outcome is None else outcome_word(after.outcome),
+                code=appeal.lodged.code,
+                citation=appeal.lodged.citation,
+            )
 
 
 def _outputs(before: Assessment | None, after: Assessment, request_id: str) -> Iterator[Fact]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +14,8 @@ from chassis.transaction import Transaction
 from compliance import storage
 from compliance.acts_heard import DATASETS, ENVIRONMENTS, OPTOUTS, act
 from compliance.assessment import assess
-from compliance.calendars import PARIS, local_date
+from compliance.calendars import local_date
+from compliance.catalogue import CHECK, await_check, remind_holder
 from compliance.decisions import record
 from compliance.domain import decide
 from compliance.files import File, Law, item_of, keep, open_files, refer
@@ -22,6 +23,7 @@ from compliance.held import held_until, remembering
 from compliance.inputs import input_hash
 from compliance.problems import CaseError
 from compliance.storage import Said
+from compliance.today import start_of
 from contracts import holders, intake
 from contracts.dossier import Dossier
 from contracts.envelope import Envelope, Unreadable
@@ -43,7 +45,7 @@ class Handlers:
 
         Raises Unreadable for an act that no case can hold.
         """
-        await _learn(transaction, messages)
+        await _learn(transaction, messages, self.law)
         about = [(_request_of(message), message) for message in messages if not _is_reference(message.fact)]
         if not about:
             return
@@ -61,7 +63,10 @@ class Handlers:
             await self._consider(transaction, file, message.envelope)
 
     async def look_again(self, transaction: Transaction, timer: Timer) -> None:
-        """Assess a case on the day its timer was set for."""
+        """Assess a case on the day its timer was set for; or say that a holder has not confirmed a description."""
+        if timer.kind == CHECK:
+            await remind_holder(transaction, timer.subject, self.law.settings)
+            return
         row = await storage.lock_case(transaction.connection, timer.subject)
         if row is None:
             return
@@ -120,11 +125,6 @@ def _earliest(*days: date | None) -> date | None:
     return min((day for day in days if day is not None), default=None)
 
 
-def start_of(day: date) -> datetime:
-    """The first instant of a local date."""
-    return datetime.combine(day, time(), PARIS).astimezone(UTC)
-
-
 def _subject(fact: Fact, request_id: str) -> str:
     """The life of a permit is told under the permit, everything else under the request."""
     return permit_id(request_id) if fact.event_type.startswith("guichet.permit.") else request_id
@@ -145,24 +145,31 @@ def _request_of(message: Message) -> str:
         raise Unreadable("invalid-key", "the key of an event about a request is the request's id") from None
 
 
-async def _learn(transaction: Transaction, messages: Sequence[Message]) -> None:
+async def _learn(transaction: Transaction, messages: Sequence[Message], law: Law) -> None:
     """Keep reference data, and look again at the cases that they may change, each in a transaction of its own."""
     connection = transaction.connection
     environments: set[str] = set()
+    datasets: set[str] = set()
     described = False
     for message in messages:
         fact, envelope = message.fact, message.envelope
         said = Said(envelope.time, envelope.type.removeprefix("guichet."), message.data.decode())
         if isinstance(fact, holders.DatasetDescribed):
             await storage.describe_dataset(connection, fact.dataset_id, said.data, envelope.time)
+            datasets.add(fact.dataset_id)
             described = True
         elif isinstance(fact, holders.DatasetWithdrawn):
             await storage.withdraw_dataset(connection, fact.dataset_id, envelope.time)
+            datasets.add(fact.dataset_id)
         elif isinstance(fact, ENVIRONMENTS):
+            if envelope.source != f"/hosts/{fact.environment_id}":
+                raise Unreadable("foreign-source", "a host speaks for its own environment only")
             await storage.add_environment_event(connection, fact.environment_id, envelope.id, said)
             environments.add(fact.environment_id)
         elif isinstance(fact, OPTOUTS):
             await storage.add_optout(connection, envelope.id, said)
+    for dataset_id in sorted(datasets):
+        await await_check(transaction, dataset_id, law.settings)
     affected = set(await storage.requests_of_environments(connection, environments)) if environments else set()
     if environments or described:
         affected.update(await storage.requests_never_assessed(connection))

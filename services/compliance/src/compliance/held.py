@@ -16,7 +16,18 @@ def remembering(before: Assessment | None, after: Assessment) -> Assessment:
     held = _held(before, after)
     if held is None:
         return after
-    return replace(after, particulars=replace(after.particulars, held=held))
+    assert before is not None
+    told = before.particulars
+    return replace(
+        after,
+        particulars=replace(
+            after.particulars,
+            held=held,
+            orders=told.orders,
+            exclusions=told.exclusions,
+            refused_amendments=told.refused_amendments,
+        ),
+    )
 
 
 def _held(before: Assessment | None, after: Assessment) -> PermitView | None:

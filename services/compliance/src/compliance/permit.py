@@ -9,6 +9,18 @@ from compliance.case import Item
 from compliance.coded import Finding
 from compliance.hosting import persons_of
 from compliance.look import Look
+from compliance.orders import (
+    AMENDMENT_ARTICLE,
+    AMENDMENT_REFUSED,
+    EXCLUSION_CAPPED,
+    EXCLUSION_ORDERED,
+    LEAVES_NO_DATA,
+    Exclusion,
+    Order,
+    RefusedAmendment,
+    order,
+    refusal_of,
+)
 from compliance.periods import due, expires_on
 from compliance.procedure import DECLARATION, Grant, Procedure
 from contracts.dossier import Person
@@ -25,7 +37,6 @@ ALREADY_GRANTED = Finding("EXTENSION_ALREADY_GRANTED", EXTENSION_ARTICLE)
 LATE = Finding("EXTENSION_LATE", EXTENSION_ARTICLE)
 OVER_10_YEARS = Finding("EXTENSION_OVER_10_YEARS", EXTENSION_ARTICLE)
 WITHOUT_DOCUMENTS = Finding("EXTENSION_WITHOUT_DOCUMENTS", EXTENSION_ARTICLE)
-EXCLUSION_CAPPED = Finding("EXCLUSION_CAPPED", "EHDS:63(3)")
 EXCLUSION_CAP_MONTHS = 60
 
 
@@ -62,7 +73,11 @@ class Permit:
     certified_by: Item | None = None
     published_by: Item | None = None
     completed_by: Item | None = None
-    suspended_by: Item | None = None
+    ordered: Order | None = None
+    """The order by which its status is what it is, if it is by one."""
+    orders: list[Order] = field(default_factory=list)
+    exclusions: list[Exclusion] = field(default_factory=list)
+    refused_amendments: list[RefusedAmendment] = field(default_factory=list)
     _asked_months: int | None = None
 
     @property
@@ -111,18 +126,21 @@ def _apply(look: Look, permit: Permit, item: Item, procedure: Procedure) -> None
             persons = persons_of(item)
             if persons is not None:
                 permit.persons, permit.version = persons, permit.version + 1
-        case "amendment.decided.v1" if not over and item.word("verdict") == "granted":
+        case "amendment.decided.v1" if not over:
             _amend(look, permit, item, procedure)
         case "permit.extension-requested.v1" if look.regime == "EU" and permit.ended_by is None:
             _ask_extension(permit, item, look)
         case "extension.decided.v1" if look.regime == "EU" and not over:
             _decide_extension(permit, item)
-        case "incident.reported.v1" | "suspension.ordered.v1" if not over:
-            permit.status, permit.suspended_by = SUSPENDED, item
+        case "incident.reported.v1" if not over:
+            permit.status, permit.ordered = SUSPENDED, None
+        case "suspension.ordered.v1" if not over:
+            _order(look, permit, item, SUSPENDED)
         case "resumption.ordered.v1" if not over:
-            permit.status, permit.suspended_by = ACTIVE, None
+            _order(look, permit, item, ACTIVE)
         case "revocation.ordered.v1" if not over:
-            permit.ended_by, permit.ended_on, permit.status = item, item.on, REVOKED
+            _order(look, permit, item, REVOKED)
+            permit.ended_by, permit.ended_on = item, item.on
         case "exclusion.ordered.v1" if look.regime == "EU":
             _exclude(permit, item)
         case "permit.processing-completed.v1":
@@ -133,16 +151,32 @@ def _apply(look: Look, permit: Permit, item: Item, procedure: Procedure) -> None
             permit.certified_by = permit.certified_by or item
 
 
+def _order(look: Look, permit: Permit, item: Item, status: str) -> None:
+    permit.status, permit.ordered = status, order(item, look.regime)
+    permit.orders.append(permit.ordered)
+
+
 def _amend(look: Look, permit: Permit, item: Item, procedure: Procedure) -> None:
     """A granted amendment holds, without what the resolver excludes (EHDS:68(13)).
 
-    One that would leave no dataset is no amendment but a revocation, which has to be ordered as such.
+    One that would leave no dataset is no amendment but a revocation, which has to be ordered as such. In France the
+    change is refused under the article of the route that the permit rests on.
     """
-    route = procedure.route if permit.kind == DECLARATION else None
-    datasets, refused = amended(look, item, permit.datasets, route)
-    permit.reasons.extend(refused)
-    if datasets:
-        permit.datasets, permit.version = datasets, permit.version + 1
+    article = AMENDMENT_ARTICLE if look.regime == "EU" else str(procedure.citation)
+    refused: tuple[Finding, ...] = ()
+    datasets: tuple[str, ...] = ()
+    if item.word("verdict") == "refused":
+        refused = (Finding(AMENDMENT_REFUSED, article),)
+    elif item.word("verdict") == "granted":
+        route = procedure.route if permit.kind == DECLARATION else None
+        datasets, refused = amended(look, item, permit.datasets, route)
+        if datasets:
+            permit.datasets, permit.version = datasets, permit.version + 1
+        else:
+            refused = (*refused, Finding(LEAVES_NO_DATA, article))
+    if refused:
+        permit.reasons.extend(refused)
+        permit.refused_amendments.append(refusal_of(item, refused, wholly=not datasets))
 
 
 def _ask_extension(permit: Permit, item: Item, look: Look) -> None:
@@ -189,9 +223,10 @@ def _exclude(permit: Permit, item: Item) -> None:
     except ValueError:
         return
     latest = plus_months(item.on, EXCLUSION_CAP_MONTHS)
-    if until > latest:
-        permit.reasons.append(EXCLUSION_CAPPED)
+    reasons = (EXCLUSION_ORDERED, EXCLUSION_CAPPED) if until > latest else (EXCLUSION_ORDERED,)
+    permit.reasons.extend(reasons)
     permit.excluded_until = min(until, latest)
+    permit.exclusions.append(Exclusion(item.at, permit.excluded_until, reasons))
 
 
 def _end(look: Look, permit: Permit) -> None:

@@ -21,6 +21,19 @@ def permit_facts(before: Assessment | None, after: Assessment, request_id: str, 
     if permit is None:
         yield from _held_back(earlier, before, after, request_id)
         return
+    yield from _life(earlier, before, after, permit, request_id, input_hash)
+    yield from _refused_amendments(before, after, request_id)
+    yield from _excluded(before, after, request_id)
+
+
+def _life(
+    earlier: PermitView | None,
+    before: Assessment | None,
+    after: Assessment,
+    permit: PermitView,
+    request_id: str,
+    input_hash: str,
+) -> Iterator[Fact]:
     if earlier is None:
         yield _issued(after, permit, request_id, input_hash)
         yield from _data_requested(after, permit.datasets, request_id)
@@ -150,6 +163,33 @@ def _extension_refused(
     )
 
 
+def _refused_amendments(before: Assessment | None, after: Assessment, request_id: str) -> Iterator[Fact]:
+    known = () if before is None else before.particulars.refused_amendments
+    for refused in after.particulars.refused_amendments:
+        if refused not in known:
+            yield said.AmendmentRefused(
+                request_id=request_id,
+                on=after.as_of,
+                permit_id=permit_id(request_id),
+                add_datasets=refused.add_datasets,
+                remove_datasets=refused.remove_datasets,
+                reasons=tuple(map(reason, refused.reasons)),
+            )
+
+
+def _excluded(before: Assessment | None, after: Assessment, request_id: str) -> Iterator[Fact]:
+    known = () if before is None else before.particulars.exclusions
+    for exclusion in after.particulars.exclusions:
+        if exclusion not in known:
+            yield said.ApplicantExcluded(
+                request_id=request_id,
+                on=after.as_of,
+                permit_id=permit_id(request_id),
+                until=exclusion.until,
+                reasons=tuple(map(reason, exclusion.reasons)),
+            )
+
+
 def _status(before: Assessment | None, after: Assessment, permit: PermitView, request_id: str) -> Iterator[Fact]:
     earlier = last_permit(before)
     status_before = ACTIVE if earlier is None else earlier.status
@@ -180,6 +220,8 @@ def _new(before: Assessment | None, after: Assessment) -> tuple[Reason, ...]:
     known = () if before is None else before.reasons
     found = [each for each in after.reasons if each not in known]
     found += [Finding(breach.code, breach.citation) for breach in new_breaches(before, after)]
+    known_orders = () if before is None else before.particulars.orders
+    found += [order.finding for order in after.particulars.orders if order not in known_orders]
     return tuple(map(reason, once(found)))
 
 

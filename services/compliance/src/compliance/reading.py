@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from compliance.acts import in_its_name
 from compliance.case import Case, Item
 from compliance.hosting import environment_of
 from compliance.legal_settings import DEFAULT, Settings, overridden
@@ -23,6 +24,7 @@ def read_case(raw: object) -> tuple[Case, date]:
     """A case file's case and its `as_of`; raises CaseError naming everything that is wrong with it.
 
     The members `regime`, `title`, `note`, `expect` and `expect_not` are not read: the rules say which regime applies.
+    An item of the history may have a `source`, as on the wire: who says it, where that is in question.
     """
     if not isinstance(raw, Mapping):
         raise CaseError([Problem("wrong-shape", "/", "an object is expected")])
@@ -85,7 +87,8 @@ def _item(raw: object, where: str, problems: list[Problem]) -> Item | None:
     if instant is None or not isinstance(item_type, str) or not isinstance(data, Mapping):
         return None
     try:
-        return Item(instant, item_type.removeprefix("guichet."), data)
+        told, source = item_type.removeprefix("guichet."), raw.get("source")
+        return Item(instant, *(in_its_name(told, data, source) if isinstance(source, str) else (told, data)))
     except CaseError:
         problems.append(Problem("date-out-of-range", f"{where}/at", "a year between 1900 and 2199 is expected"))
         return None

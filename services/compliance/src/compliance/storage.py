@@ -252,6 +252,18 @@ async def descriptions(connection: Connection, dataset_ids: Iterable[str]) -> li
     return [DescriptionRow(**row) for row in rows]
 
 
+async def last_description(connection: Connection, dataset_id: str) -> DescriptionRow | None:
+    """The newest description of a dataset; None when there is none, or the dataset was withdrawn since."""
+    row = await connection.fetchrow(
+        "SELECT position, dataset_id, described_at, description, withdrawn_at FROM descriptions WHERE dataset_id = $1 "
+        "ORDER BY described_at DESC, position DESC LIMIT 1",
+        dataset_id,
+    )
+    if row is None or row["withdrawn_at"] is not None:
+        return None
+    return DescriptionRow(row["position"], row["dataset_id"], row["described_at"], row["description"])
+
+
 async def environment_events(connection: Connection, environment_ids: Iterable[str]) -> list[tuple[int, Said]]:
     """All that was said of these environments, in the order it was said, each with its position."""
     rows = await connection.fetch(

@@ -1,9 +1,9 @@
 """The day from which a case is seen, and the next day on which something seen from it could change by itself."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime, time
 
-from compliance.calendars import DAY
+from compliance.calendars import DAY, PARIS
 
 
 class Today:
@@ -39,3 +39,8 @@ class Today:
     def _could_change_on(self, day: date) -> None:
         if self.next_change is None or day < self.next_change:
             self.next_change = day
+
+
+def start_of(day: date) -> datetime:
+    """The first instant of a local date."""
+    return datetime.combine(day, time(), PARIS).astimezone(UTC)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from compliance.orders import AMENDMENT_REFUSED, LEAVES_NO_DATA
 from compliance.periods import STEPS, Arithmetic, Step
 from compliance.rulebook import said
 from compliance.rules.documents import FRENCH_ITEMS, REGISTERED
@@ -17,7 +18,7 @@ from safeguards.hosting import Need
 REGIMES = ("FR", "EU")
 KINDS = (
     *("stop", "dataset", "route", "route-condition", "item", "reason", "step", "condition", "action", "duty"),
-    *("hosting", "output", "opt-out", "noncompliance"),
+    *("hosting", "output", "opt-out", "noncompliance", "catalogue"),
 )
 """What a rule leaves behind, in the order in which a case meets them."""
 
@@ -132,6 +133,8 @@ def _citing_others(regime: str, found: Iterable[Rule]) -> Iterator[Rule]:
     yield Rule("action", regime, "FREEZE_AND_REHOST", cited("hosting"))
     if regime == "FR":
         yield Rule("action", regime, "CONFIRM_REFUSAL", cited("stop"))
+        yield Rule("reason", regime, AMENDMENT_REFUSED, cited("route"))
+        yield Rule("reason", regime, LEAVES_NO_DATA, cited("route"))
         return
     also = said.CONFIRM_STATISTICS.citation
     yield Rule("action", regime, "CONFIRM_REFUSAL", (*cited("stop", "dataset"), also))

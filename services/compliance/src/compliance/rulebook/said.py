@@ -1,6 +1,7 @@
 """The findings that stand as constants beside the functions that give them, by regime and by what they are."""
 
-from compliance.acts import CONFLICTED
+from compliance.acts import CONFLICTED, CONTRADICTED
+from compliance.appeals import LODGED
 from compliance.assessment import ENVIRONMENT_TO_BE_CLEARED
 from compliance.authority import (
     APPEAL_OPEN,
@@ -10,6 +11,7 @@ from compliance.authority import (
     SILENCE_DOES_NOT_GRANT,
     SILENCE_GRANTS,
 )
+from compliance.catalogue import UNCONFIRMED
 from compliance.coded import Finding
 from compliance.duties import OVERDUE, REQUEST_DATA
 from compliance.european import (
@@ -53,9 +55,17 @@ from compliance.incidents import (
 from compliance.incidents import LEGAL_REVIEW as REVIEW_OF_PENALTIES
 from compliance.opinions import FOLLOW_RECOMMENDATIONS, OPINION_LATE
 from compliance.opt_outs import REMOVE_FROM_PROJECT
+from compliance.orders import (
+    AMENDMENT_ARTICLE,
+    AMENDMENT_REFUSED,
+    ARTICLES,
+    CODES,
+    EXCLUSION_CAPPED,
+    EXCLUSION_ORDERED,
+    LEAVES_NO_DATA,
+)
 from compliance.permit import (
     ALREADY_GRANTED,
-    EXCLUSION_CAPPED,
     EXTENSION_ARTICLE,
     LATE,
     OVER_10_YEARS,
@@ -88,6 +98,8 @@ _FRENCH: dict[str, tuple[Finding, ...]] = {
         SILENCE_DOES_NOT_GRANT,
         REFUSED_BY_CNIL,
         REFUSED_BY_HDH,
+        *(Finding(code, ARTICLES["FR"]) for code in CODES.values()),
+        LODGED["FR"],
     ),
     "condition": (
         ENVIRONMENT_TO_BE_CLEARED,
@@ -108,7 +120,7 @@ _FRENCH: dict[str, tuple[Finding, ...]] = {
         Finding("reversed", "CSP:R1461-9-II"),
         Finding("reversed", "CSP:R1461-9-II-2"),
     ),
-    "noncompliance": (CONFLICTED["FR"], *(Finding(kind, "CSP:L1461-1") for kind in KINDS)),
+    "noncompliance": (CONFLICTED["FR"], CONTRADICTED["FR"], *(Finding(kind, "CSP:L1461-1") for kind in KINDS)),
 }
 
 _EUROPEAN: dict[str, tuple[Finding, ...]] = {
@@ -133,7 +145,12 @@ _EUROPEAN: dict[str, tuple[Finding, ...]] = {
         LATE,
         OVER_10_YEARS,
         WITHOUT_DOCUMENTS,
+        *(Finding(code, ARTICLES["EU"]) for code in CODES.values()),
+        EXCLUSION_ORDERED,
         EXCLUSION_CAPPED,
+        Finding(AMENDMENT_REFUSED, AMENDMENT_ARTICLE),
+        Finding(LEAVES_NO_DATA, AMENDMENT_ARTICLE),
+        LODGED["EU"],
         TEN_MILLION,
         TWENTY_MILLION,
     ),
@@ -156,6 +173,7 @@ _EUROPEAN: dict[str, tuple[Finding, ...]] = {
         REVIEW_OF_PENALTIES,
     ),
     "duty": tuple(OVERDUE.values()),
+    "catalogue": (UNCONFIRMED,),
     "output": tuple(Finding(code, OUTPUT_ARTICLES["EU"]) for code in OUTPUT_CODES),
     "opt-out": (
         Finding("excluded", "EHDS:71(3)"),
@@ -164,7 +182,11 @@ _EUROPEAN: dict[str, tuple[Finding, ...]] = {
         Finding("reversed", "EHDS:71(3)"),
         Finding("reversed", "EHDS:71(4)"),
     ),
-    "noncompliance": (CONFLICTED["EU"], *(Finding(kind, article) for kind, (article, _, _) in KINDS.items())),
+    "noncompliance": (
+        CONFLICTED["EU"],
+        CONTRADICTED["EU"],
+        *(Finding(kind, article) for kind, (article, _, _) in KINDS.items()),
+    ),
 }
 
 SAID: dict[str, dict[str, tuple[Finding, ...]]] = {"FR": _FRENCH, "EU": _EUROPEAN}
