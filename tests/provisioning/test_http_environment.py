@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -279,6 +280,46 @@ async def test_a_report_opens_nothing_and_ends_nothing_by_itself(house: House) -
     async with bench.runtime.database.connection() as connection:
         said = await connection.fetch("SELECT time FROM chassis.facts WHERE source = $1", f"/hosts/{EXTERNAL}")
     assert sum(abs(row["time"] - late) < timedelta(minutes=5) for row in said) == 4
+
+
+async def until_asked(house: House, before: int) -> None:
+    """Until somebody looked at the provisioner. No sweep is due for minutes: only a report can have prompted it."""
+    async with asyncio.timeout(60):
+        while house.provisioner.asked == before:  # noqa: ASYNC110 - the provisioner tells nobody
+            await asyncio.sleep(0.02)
+
+
+async def test_a_report_that_contradicts_what_we_know_prompts_a_look_that_puts_it_right(house: House) -> None:
+    bench = house.bench
+    await house.permit()
+    await bench.until("workspace.opened")
+    await bench.quiet()
+    # The host shuts the doors on its own, and says so.
+    found = house.provisioner.workspaces[bench.workspace_id]
+    found.state, found.enters = "frozen", False
+    assert (await house.report("frozen")).status_code == 202
+    assert (await bench.until("drift.found"))["code"] == "LOGIN_SHUT"
+    await bench.until("drift.repaired")
+    await bench.quiet()
+    visit = await house.connect("p-pi")
+    assert await visit.count("eds_chu_nord_records")
+
+
+async def test_a_report_that_lies_prompts_a_look_and_changes_nothing(house: House) -> None:
+    bench = house.bench
+    await house.permit()
+    await bench.until("workspace.opened")
+    await bench.quiet()
+    before, said = house.provisioner.asked, len(await bench.said())
+    assert (await house.report("open")).status_code == 202
+    assert house.provisioner.asked == before
+    assert (await house.report("destroyed")).status_code == 202
+    await until_asked(house, before)
+    await bench.quiet()
+    visit = await house.connect("p-pi")
+    assert await visit.count("eds_chu_nord_records")
+    # Both words of the host are on the record, and nothing else.
+    assert [name for name, _ in await bench.said()][said:] == ["workspace.reported", "deletion.certified"]
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,7 @@ class Provisioner:
         self.misbehave: dict[str, int] = {}
         self.seen_nonces: dict[str, float] = {}
         self.orders: list[tuple[str, str, str]] = []
+        self.asked = 0
         self.url = ""
         ws = PREFIX + "/workspaces/{workspace}"
         table = ws + "/tables/{table}"
@@ -237,6 +238,7 @@ class Provisioner:
         return self._done(name, known)
 
     async def status(self, request: Request, _: bytes) -> tuple[int, Any]:
+        self.asked += 1
         name = request.path_params["workspace"]
         if name not in self.workspaces:
             raise Problem(404, "unknown-workspace")

@@ -16,6 +16,7 @@ from provisioning.environments.http import HttpEnvironment
 from provisioning.environments.http_client import Host
 from provisioning.environments.postgres import PostgresEnvironment
 from provisioning.handlers import FACTS, Handlers
+from provisioning.looks import Looks
 from provisioning.progress import Progress
 from provisioning.reports import Reports
 from provisioning.routes import routes as lists
@@ -46,16 +47,17 @@ def build(settings: ProvisioningSettings) -> Service:
         environments, settings.deletion_after_days, settings.deletion_alarm_days, settings.terms_required
     )
     handlers = Handlers(progress)
+    looks = Looks()
     key = signing_key(settings.certificate_key) if settings.certificate_key else None
 
     def routes(runtime: Runtime) -> Sequence[BaseRoute]:
-        return [*lists(runtime), *Reports(runtime, {name: host.keys for name, host in hosts.items()}).routes()]
+        return [*lists(runtime), *Reports(runtime, {name: host.keys for name, host in hosts.items()}, looks).routes()]
 
     def tasks(runtime: Runtime) -> Sequence[Coroutine[object, object, None]]:
         runner = Runner(runtime, progress, environments, settings, key)
         return [
             *(runner.run() for _ in range(settings.workers)),
-            sweep_for_ever(runtime, progress, environments, settings),
+            sweep_for_ever(runtime, progress, environments, settings, looks),
         ]
 
     return Service(

@@ -1,7 +1,8 @@
 """What hosts report over HTTP: `POST /environments/{id}/reports`, signed with the key shared with that environment.
 
 A host speaks only for its own environment, about workspaces that stand there. What it says is put on the record as its
-word; it opens nothing and ends nothing here: what is done about it is decided by a look at the environment.
+word; it opens nothing and ends nothing here: what is done about it is decided by a look at the environment, which a
+report that contradicts what we know prompts at once.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ from provisioning.environments.http_signing import (
     signature_of,
     verify,
 )
+from provisioning.looks import Looks, contradicts
 from provisioning.places import place_of
+from provisioning.storage import Workspace
 
 PROBLEM: Final = "application/problem+json"
 LARGEST: Final = 16 * 1024
@@ -66,9 +69,10 @@ class _TurnedBack(Exception):
 class Reports:
     """The door for hosts, over the keys of each environment."""
 
-    def __init__(self, runtime: Runtime, keys: Mapping[str, Keys]) -> None:
+    def __init__(self, runtime: Runtime, keys: Mapping[str, Keys], looks: Looks) -> None:
         self._runtime = runtime
         self._keys = keys
+        self._looks = looks
 
     def routes(self) -> Sequence[BaseRoute]:
         """One route."""
@@ -106,12 +110,15 @@ class Reports:
                     return JSONResponse({"outcome": "known"}, HTTPStatus.OK)
                 if not fresh:
                     raise _TurnedBack(HTTPStatus.CONFLICT, "report-conflict")
-                await self._note(transaction, environment_id, report, source)
+                workspace = await self._note(transaction, environment_id, report, source)
         except _TurnedBack as turned_back:
             return _problem(turned_back.status, turned_back.code)
+        if contradicts(workspace.state, report.state):
+            # Believed or not, it is not what we know: the sweep looks now instead of later.
+            self._looks.ask(workspace.workspace_id)
         return JSONResponse({"outcome": "taken"}, HTTPStatus.ACCEPTED)
 
-    async def _note(self, transaction: Transaction, environment_id: str, report: wire.Report, source: str) -> None:
+    async def _note(self, transaction: Transaction, environment_id: str, report: wire.Report, source: str) -> Workspace:
         # The host knows it under the id of the place to which a move brought it; one that it has left is not its own.
         name = await storage.workspace_at(transaction.connection, report.workspace_id)
         workspace = None if name is None else await storage.lock_workspace(transaction.connection, name)
@@ -132,6 +139,7 @@ class Reports:
             time=transaction.now - age,
             source=source,
         )
+        return workspace
 
 
 async def _read(request: Request) -> bytes:

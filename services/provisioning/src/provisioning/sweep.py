@@ -7,19 +7,20 @@ is needed. A workspace for which a step is due is left alone: there something is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 from chassis.logs import logger
 from chassis.runtime import Runtime
-from chassis.supervision import wait_until
 from chassis.transaction import Transaction
 from provisioning import storage
 from provisioning.commands import Notice, RequireTerms
 from provisioning.domain import project_of, settled
 from provisioning.drift import compare, desired
 from provisioning.environments import Environment, Refused, Trouble
+from provisioning.looks import Looks
 from provisioning.places import place_of
 from provisioning.progress import Progress
 from provisioning.project import Drift
@@ -58,6 +59,15 @@ class Sweep:
         async with self._transactions() as transaction:
             since = transaction.now - timedelta(days=DESTROYED_DAYS)
             ids = await storage.at_rest(transaction.connection, since)
+        return await self._look_at(ids)
+
+    async def at(self, workspace_ids: Collection[str]) -> dict[str, tuple[Drift, ...]]:
+        """The same for some workspaces, those apart for which a step is due."""
+        async with self._transactions() as transaction:
+            steps = {each: await storage.step_row(transaction.connection, each) for each in sorted(workspace_ids)}
+        return await self._look_at([each for each, step in steps.items() if step is None])
+
+    async def _look_at(self, ids: Iterable[str]) -> dict[str, tuple[Drift, ...]]:
         found = {}
         self.unseen = {}
         for workspace_id in ids:
@@ -113,10 +123,23 @@ class Sweep:
 
 
 async def sweep_for_ever(
-    runtime: Runtime, progress: Progress, environments: Mapping[str, Environment], settings: ProvisioningSettings
+    runtime: Runtime,
+    progress: Progress,
+    environments: Mapping[str, Environment],
+    settings: ProvisioningSettings,
+    looks: Looks,
 ) -> None:
-    """One sweep after the other until the service stops."""
+    """One sweep after the other until the service stops, and a look between them where `looks` asks for one."""
     sweep = Sweep(lambda: runtime.transaction("sweep"), progress, environments.get, sandbox=settings.clock == "sandbox")
-    while not await wait_until(runtime.stopping, settings.sweep_seconds):
+    due = time.monotonic() + settings.sweep_seconds
+    while True:
+        asked = await looks.wait(runtime.stopping, due - time.monotonic())
+        if runtime.stopping.is_set():
+            return
+        if time.monotonic() < due:
+            found = await sweep.at(asked)
+            log.info("workspaces_looked_at", workspaces=len(asked), workspaces_with_drift=len(found))
+            continue
         found = await sweep.once()
+        due = time.monotonic() + settings.sweep_seconds
         log.info("sweep_done", workspaces_with_drift=len(found), workspaces_unseen=len(sweep.unseen))
