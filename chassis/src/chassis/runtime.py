@@ -58,6 +58,8 @@ class Runtime:
         self.clock: Clock = SandboxClock() if settings.clock == "sandbox" else SystemClock()
         self.stopping = asyncio.Event()
         self.started = False
+        self.changed = asyncio.Event()
+        """Set after every commit in this process, and on stopping: for loops that wait for work. They clear it."""
         self.exit_code = 0
         self.port = 0
         self.loop_lag = LoopLag(self.metrics)
@@ -104,6 +106,7 @@ class Runtime:
 
     def committed(self, said: int) -> None:
         """After every commit: what was said goes out at once, and a timer may have been set or the clock moved."""
+        self.changed.set()
         if said:
             self.relay.wake()
         if self.timers is not None:
@@ -123,6 +126,7 @@ class Runtime:
         """Begins to stop; the first code that is not zero is the one the process ends with."""
         self.exit_code = self.exit_code or exit_code
         self.stopping.set()
+        self.changed.set()
         if self.timers is not None:
             self.timers.wake()
         self.relay.wake()

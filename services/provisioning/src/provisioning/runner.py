@@ -27,7 +27,8 @@ from provisioning.settings import ProvisioningSettings
 from provisioning.storage import Ticket, Workspace
 from provisioning.work import TO_BE_CLEARED, Work
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 1.0
+"""How late a step may be noticed that another process made due, or whose pause or lease has ended."""
 GATED = (Step.CLEAR, Step.FILL, Step.OPEN, Step.PLAN)
 """What is done only where the gate has just been asked."""
 LONG = (Step.FILL, Step.COPY)
@@ -55,10 +56,12 @@ class Runner:
     async def run(self) -> None:
         """One worker, until the service stops. Raises what the service's own database raises."""
         while not self._runtime.stopping.is_set():
-            async with self._runtime.transaction("lease") as transaction:
-                ticket = await storage.lease(transaction.connection, self._settings.lease_seconds)
+            self._runtime.changed.clear()
+            # Not a transaction of the runtime: looking wakes nobody.
+            async with self._runtime.database.transaction() as connection:
+                ticket = await storage.lease(connection, self._settings.lease_seconds)
             if ticket is None:
-                await wait_until(self._runtime.stopping, POLL_SECONDS)
+                await wait_until(self._runtime.changed, POLL_SECONDS)
                 continue
             crash_point(f"step_{ticket.step.value}_leased")
             await self._take(ticket)
