@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from hypothesis import settings
 
 from audit.deployment import ROLES, ensure_database, ensure_logs, ensure_roles, ensure_tables
@@ -57,10 +58,18 @@ class Trail:
         return self.postgres.url_of(role, role, self.url.rpartition("/")[2])
 
     async def open_logs(self) -> None:
-        """What a deployment does for partitions that are new."""
+        """What a deployment does for partitions that are new, as soon as the broker answers."""
         connection = await asyncpg.connect(self.url)
+
+        async def opened() -> bool:
+            try:
+                await ensure_logs(connection, [self.kafka], NAME, self.topics)
+            except KafkaError:
+                return False
+            return True
+
         try:
-            await ensure_logs(connection, [self.kafka], NAME, self.topics)
+            await until(opened)
         finally:
             await connection.close()
 

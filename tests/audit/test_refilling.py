@@ -5,7 +5,6 @@ import pytest
 from tests.audit.conftest import NAME
 from tests.audit.test_ingest import delete_before
 from tests.audit.test_restoring import heads, own
-from tests.support.signed_trails import POLICY, REQUEST, export, say, sign
 
 from audit.breaking import break_log
 from audit.bundled import NotCovered, join, open_bundles
@@ -16,6 +15,7 @@ from audit.restoring import catch_up, take_up_numbers
 from chassis.database import Database
 from chassis.ends import Ends
 from guichet_verify.manifest import ALL, LOG, SUBJECT
+from signed_trails import POLICY, REQUEST, export, say, sign
 
 
 async def spans(trail):

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import sys
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
+from tests.audit.test_attacks import write_table
 
 from contracts.envelope import Envelope, encode
 from contracts.identity import request_id
@@ -17,6 +19,8 @@ from contracts.topics import REQUESTS, TOPICS
 from guichet.stack.kafka import create_topics
 from guichet_verify.leaves import parse
 
+KILLS = int(os.environ.get("GUICHET_TEST_KILLS", "3"))
+"""How often the writer is killed under load; the default is a look, 50 is the proof."""
 REQUEST = request_id("portal-hdh", "2026-0043")
 
 
@@ -158,6 +162,9 @@ async def test_killed_under_load_it_loses_and_doubles_nothing(trail, service):
     report = await trail.verify()
     # The broker is that of other tests too, whose announcements bear the same numbers.
     assert [each for each in report.failures if "guichet.checkpoints" not in str(each.log)] == []
+    by = "one transaction a batch; offset compared and swapped"
+    row = (f"writer killed with -9 at {KILLS} moments of ingest", "root, kills the writer", "no effect", by)
+    write_table([row], afresh="root, kills the writer")
 
 
 async def logs_of(service, topic):
@@ -165,14 +172,16 @@ async def logs_of(service, topic):
 
 
 async def kill_often(trail, service):
-    """Three times: some batches further on, killed at whatever instruction it is."""
-    for _ in range(3):
+    """Again and again: some batches further on, killed at whatever instruction it is."""
+    chance = random.Random(KILLS)
+    for _ in range(KILLS):
         before = await batches(trail)
 
         async def further(before=before):
             return await batches(trail) > before + 3
 
         await trail.until(further)
+        await asyncio.sleep(chance.random() * 0.2)  # Any moment will do: that is the point.
         await service.kill()
         await service.start()
 

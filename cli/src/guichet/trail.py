@@ -30,6 +30,10 @@ async def connected(database: str | None) -> AsyncIterator[Connection]:
         yield connection
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
         raise StackError("that database holds no trail", "name the audit service's database") from error
+    except asyncpg.DataCorruptedError as error:
+        raise StackError(
+            f"a page of the database is damaged: {error}", "see docs/restore.md: a backup, or rebuild"
+        ) from error
     finally:
         await connection.close()
 
