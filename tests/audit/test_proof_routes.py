@@ -6,6 +6,7 @@ import hashlib
 
 import httpx
 import pytest
+from tests.audit.test_attacks import write_table
 
 from audit.app import build
 from audit.routes import routes
@@ -140,13 +141,46 @@ async def test_a_bundle_that_cannot_be_made_is_refused_with_every_problem(signed
 
 async def test_recorded_bytes_are_for_named_readers(signed, ask) -> None:
     client, entries = await ask(audit_readers=DIGEST), f"/{signed[1].origin}/tile/entries/000"
+    restricted = (entries, f"/stories/{REQUEST}", "/events/nobody")
     for authorization in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}):
-        assert (await client.get(entries, headers=authorization)).status_code == 401
+        for path in restricted:
+            assert (await client.get(path, headers=authorization)).status_code == 401
         assert (await client.post("/bundle", headers=authorization)).status_code == 401
     reader = {"Authorization": f"Bearer {TOKEN}"}
     assert (await client.get(entries, headers=reader)).status_code == 200
+    assert (await client.get(f"/stories/{REQUEST}", headers=reader)).status_code == 200
+    assert (await client.get("/events/nobody", headers=reader)).status_code == 404
     assert (await client.get(f"/{signed[1].origin}/tile/0/000")).status_code == 200
     assert (await (await ask(production=True)).get(entries, headers=reader)).status_code == 401
+
+
+async def test_a_stolen_token_changes_nothing_and_reads_nothing_once_it_is_taken_out(signed, ask, trail) -> None:
+    thief = {"Authorization": f"Bearer {TOKEN}"}
+    client, entries = await ask(audit_readers=DIGEST), f"/{signed[1].origin}/tile/entries/000"
+    tables = ("log", "head", "source", "batch", "entry", "blob", "tile", "checkpoint")
+    digest = "(SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM audit.{} AS t)"
+    everything = "SELECT " + ", ".join(f"{digest.format(each)} AS {each}" for each in tables)
+    before = await trail.fetch(everything)
+    paths = (
+        entries,
+        f"/{signed[1].origin}/checkpoint",
+        f"/stories/{REQUEST}",
+        "/events/x",
+        "/logs",
+        "/proof/inclusion",
+    )
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        for path in paths:
+            answer = await client.request(method, path, headers=thief, content=b"{}")
+            assert (method, path, answer.status_code) == (method, path, 405)
+    assert await trail.fetch(everything) == before
+    later = await ask(audit_readers=hashlib.sha256(b"another token").hexdigest())
+    assert (await later.get(entries, headers=thief)).status_code == 401
+    rows = [
+        ("write over HTTP with a stolen token", "thief of a reader's token", "refused", "no route writes: 405"),
+        ("read with it after its digest is taken out", "thief of a reader's token", "refused", "401"),
+    ]
+    write_table(rows, afresh="thief of a reader's token")
 
 
 def test_a_reader_is_named_by_a_digest() -> None:

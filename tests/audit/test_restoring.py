@@ -1,5 +1,7 @@
 """A lost database is built again to the same roots, a broken log goes on as a next epoch that names what is lost."""
 
+import json
+
 import asyncpg
 import pytest
 from tests.audit.conftest import NAME
@@ -72,6 +74,10 @@ async def test_a_log_that_lost_records_ends_and_the_next_epoch_names_them(trail)
             await break_log(connection, NAME, origin, 3, ["one", "one"])
         opened, lost = await break_log(connection, NAME, origin, 3, ["one", "two"])
         assert (opened.origin, lost) == (f"{NAME}/trail/{trail.topic}/0/2", [(1, 3)])
+        said = await connection.fetchval("SELECT body FROM chassis.facts WHERE subject = $1", opened.origin)
+        assert json.loads(said)["by"] == ["one", "two"], "on record for ever"
+        with pytest.raises(NotBroken, match="named by letters"):
+            await break_log(connection, NAME, opened.origin, 3, ["one", "two\nthree"])
         with pytest.raises(NotBroken, match="later epoch"):
             await break_log(connection, NAME, origin, 3, ["one", "two"])
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -47,7 +48,8 @@ def trace(
     Example: guichet trace 5f0c7f4e-6c1e-5a44-9d7e-2f1f6a3b9c10 --lang fr
     """
     spoken = language(lang)
-    with httpx.Client(base_url=load(home_folder()).service("audit").url, timeout=10) as client:
+    url = load(home_folder()).service("audit").url
+    with httpx.Client(base_url=url, timeout=10, headers=_authorization()) as client:
         if follow:
             _follow(client, id_, as_json, spoken)
             return
@@ -60,11 +62,19 @@ def trace(
             _show(story, spoken)
 
 
+def _authorization() -> dict[str, str]:
+    """The reader's token, where the audit service names its readers: GUICHET_READER_TOKEN."""
+    token = os.environ.get("GUICHET_READER_TOKEN")
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
 def _story(client: httpx.Client, id_: str) -> dict[str, Any] | None:
     try:
         response = client.get(f"/stories/{id_}")
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            raise StackError("this trail is for named readers", "set GUICHET_READER_TOKEN to a reader's token")
         response.raise_for_status()
     except httpx.HTTPError as error:
         raise StackError("the audit service does not answer", "guichet status") from error

@@ -130,6 +130,7 @@ class EpochOpened(Fact):
     previous_size: Count
     previous_root: Hash
     lost_ranges: tuple[LostRange, ...]
+    by: Annotated[tuple[Actor, ...], Field(min_length=2)] | None = OPTIONAL
 
 
 class CheckpointPublished(Fact):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from chassis.database import Connection
 
 
+PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
+
+
 class NotBroken(ValueError):
     """The log cannot be ended; the text says why."""
 
@@ -28,10 +32,13 @@ async def break_log(
     """The new log, and the offsets that are lost (`to` exclusive); over a superuser's connection.
 
     The old log ends at its newest signed size: never another root for a signed size. `first_available` is the oldest
-    offset that the broker still has. Raises NotBroken.
+    offset that the broker still has; the announcement of the new log names who said so. Raises NotBroken.
     """
-    if len(set(by)) < 2:
+    persons = tuple(sorted(set(by)))
+    if len(persons) < 2:
         raise NotBroken("two different persons have to say so")
+    if not all(PERSON.fullmatch(each) for each in persons):
+        raise NotBroken("a person is named by letters, digits and . _ : - alone, at most 64 of them")
     async with connection.transaction():
         row = await connection.fetchrow(
             """
@@ -62,6 +69,7 @@ async def break_log(
             max(row["next_offset"], first_available),
             epoch=row["epoch"] + 1,
             beginning=Beginning(BREAK, origin, row["size"], root, tuple(lost)),
+            by=persons,
         )
         await transaction.flush()
     return opened, lost

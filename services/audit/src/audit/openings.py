@@ -6,7 +6,7 @@ Only a superuser's session opens one, at deployment: the writer's role can defin
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from audit import storage
 from audit.growth import Log, open_growth, origin_of
@@ -14,9 +14,6 @@ from chassis.transaction import Transaction
 from contracts.system import EpochOpened, LostRange
 from guichet_verify.leaves import FIRST, FirstLeaf
 from guichet_verify.tree import EMPTY_ROOT
-
-if TYPE_CHECKING:
-    pass
 
 NO_ROOT = bytes(32)
 
@@ -44,10 +41,12 @@ async def open_log(
     epoch: int = 1,
     beginning: Beginning = FROM_NOTHING,
     announce: bool = True,
+    by: tuple[str, ...] | None = None,
 ) -> Log:
     """A new log of size 1 that its partition is read into from `first_offset` on, in the caller's transaction.
 
-    Without `announce` it is one that was announced before, and whose database is built again.
+    Without `announce` it is one that was announced before, and whose database is built again. `by` are the persons who
+    asked for it, when persons did.
     """
     connection = transaction.connection
     log_id = await connection.fetchval("SELECT coalesce(max(log_id), 0) + 1 FROM audit.log")
@@ -77,11 +76,11 @@ async def open_log(
     growth = open_growth(log, leaf)
     await storage.append(connection, [growth])
     if announce:
-        transaction.say(announcement(leaf, topic, part), subject=log.origin, key=log.origin)
+        transaction.say(announcement(leaf, topic, part, by), subject=log.origin, key=log.origin)
     return growth.grown
 
 
-def announcement(leaf: FirstLeaf, topic: str, part: int) -> EpochOpened:
+def announcement(leaf: FirstLeaf, topic: str, part: int, by: tuple[str, ...] | None = None) -> EpochOpened:
     """What every reader is told of a first leaf, so that all begin with the same one."""
     return EpochOpened(
         origin=leaf.origin,
@@ -93,4 +92,5 @@ def announcement(leaf: FirstLeaf, topic: str, part: int) -> EpochOpened:
         previous_size=leaf.previous_size,
         previous_root=base64.b64encode(leaf.previous_root).decode(),
         lost_ranges=tuple(LostRange(from_=since, to=until) for since, until in leaf.lost),
+        by=by,
     )

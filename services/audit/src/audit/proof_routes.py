@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from audit import exporting, holdings, reading
 from audit.growth import LONGEST_COLUMN
 from audit.proving import prove_consistency, prove_event
-from audit.readers import may_read
+from audit.readers import may_read, restricted
 from audit.settings import AuditSettings
 from audit.signed import read_signed, read_signed_size
 from audit.tile_addresses import NotAnAddress, read_address
@@ -81,7 +81,7 @@ def proof_routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRout
 
     async def entries(request: Request) -> Response:
         if not may_read(request, settings):
-            return _restricted()
+            return restricted()
         try:
             number, width = read_address(request.path_params["number"])
         except NotAnAddress:
@@ -123,7 +123,7 @@ def proof_routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRout
 
     async def bundle(request: Request) -> Response:
         if not may_read(request, settings):
-            return _restricted()
+            return restricted()
         body = b""
         async for piece in request.stream():
             body += piece
@@ -182,11 +182,6 @@ async def _after(first: bytes, pieces: AsyncGenerator[bytes, None]) -> AsyncGene
         yield first
         async for piece in pieces:
             yield piece
-
-
-def _restricted() -> Response:
-    title = "Recorded bytes are for named readers: a bearer token is needed"
-    return problem(401, title, code="unauthorized", headers={"WWW-Authenticate": "Bearer"})
 
 
 def _unfit(problems: list[str]) -> Response:

@@ -7,8 +7,10 @@ import hmac
 from collections.abc import Sequence
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from audit.settings import AuditSettings
+from chassis.server import problem
 
 
 def may_read(request: Request, settings: AuditSettings) -> bool:
@@ -21,6 +23,12 @@ def may_read(request: Request, settings: AuditSettings) -> bool:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     digest = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).hexdigest()
     return scheme.lower() == "bearer" and _one_of(digest, settings.audit_readers)
+
+
+def restricted() -> Response:
+    """What everybody else is told (RFC 6750 section 3)."""
+    title = "Recorded bytes are for named readers: a bearer token is needed"
+    return problem(401, title, code="unauthorized", headers={"WWW-Authenticate": "Bearer"})
 
 
 def _one_of(digest: str, known: Sequence[str]) -> bool:

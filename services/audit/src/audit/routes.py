@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from audit import reading
 from audit.growth import LONGEST_COLUMN
 from audit.proof_routes import proof_routes
+from audit.readers import may_read, restricted
 from audit.settings import AuditSettings
 from audit.signed import read_signed
 from audit.stories import event_body, read_recorded, read_story
@@ -33,6 +34,8 @@ def routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRoute]:
         return _json({"signed": bool(signed), "logs": [_log_body(head, signed.get(head.origin)) for head in heads]})
 
     async def story(request: Request) -> Response:
+        if not may_read(request, settings):
+            return restricted()
         if not _askable(request):
             return problem(404, "Nothing is recorded about this id", code="unknown-id")
         async with runtime.database.connection() as connection:
@@ -43,6 +46,8 @@ def routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRoute]:
         return _json({"request_id": found.request_id, "subjects": found.subjects, "events": events})
 
     async def event(request: Request) -> Response:
+        if not may_read(request, settings):
+            return restricted()
         if not _askable(request):
             return problem(404, "No event of this id is recorded", code="unknown-event")
         async with runtime.database.connection() as connection:
