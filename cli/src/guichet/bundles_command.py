@@ -14,6 +14,7 @@ from audit.exporting import NotExported, Plan, Wanted, plan, stream
 from audit.holdings import TrailBroken
 from audit.proving import TilesMissing
 from guichet import console
+from guichet.replay.instants import NoSuchVector, read_sizes
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
 from guichet.stack.watchers import policy_file
@@ -40,6 +41,12 @@ def export(
     since: Annotated[
         list[Path] | None, typer.Option(help="A checkpoint that is held: proves that the log extends it.")
     ] = None,
+    stamped: Annotated[
+        bool, typer.Option("--stamped", help="At sizes that a timestamp authority has stamped.")
+    ] = False,
+    sizes: Annotated[
+        Path | None, typer.Option(help='At these signed sizes: a file {"sizes": {origin: size}}, as replay prints it.')
+    ] = None,
     database: Annotated[str | None, typer.Option(help="Database URL of a trail; that of the stack by default.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -52,17 +59,20 @@ def export(
         raise typer.BadParameter("name one of --request, --subject, --log (perhaps with --range) and --all")
     kind = ALL if everything else LOG if log is not None else SUBJECT
     held = {checkpoint.origin: checkpoint.size for checkpoint in map(_held, since or [])}
-    wanted = Wanted(kind, chosen[0] if chosen else None, _range(between), _instant(as_of), held)
+    if sizes is not None and (as_of is not None or stamped):
+        raise typer.BadParameter("--sizes says it all: neither --as-of nor --stamped beside it")
+    given = None if sizes is None else _sizes(sizes)
+    wanted = Wanted(kind, chosen[0] if chosen else None, _range(between), _instant(as_of), held, stamped, given)
     decided = asyncio.run(_export(wanted, output, database, as_json))
     for gap in decided.gaps:
         console.fail(f"not complete: {gap}", "guichet audit verify says where events are missing")
-    sizes = [{"origin": log.origin, "size": log.size} for log in decided.logs]
+    reached = [{"origin": log.origin, "size": log.size} for log in decided.logs]
     if as_json:
         complete = decided.manifest.scope.complete
-        console.show_json({"file": str(output), "leaves": decided.leaves, "complete": complete, "logs": sizes})
+        console.show_json({"file": str(output), "leaves": decided.leaves, "complete": complete, "logs": reached})
         return
-    console.say(f"{decided.leaves:,} leaves of {len(sizes)} logs in {output} ({output.stat().st_size:,} bytes)")
-    for size in sizes if kind != ALL else ():
+    console.say(f"{decided.leaves:,} leaves of {len(reached)} logs in {output} ({output.stat().st_size:,} bytes)")
+    for size in reached if kind != ALL else ():
         console.say(f"  {size['origin']} at size {size['size']}")
     console.say(f"guichet-verify {output} --policy FILE")
 
@@ -95,6 +105,17 @@ def _held(path: Path) -> Checkpoint:
         raise typer.BadParameter(f"{path} is no checkpoint: {error}") from error
     except OSError as error:
         raise typer.BadParameter(f"{path}: {error.strerror}") from error
+
+
+def _sizes(path: Path) -> dict[str, int]:
+    try:
+        asked = read_sizes(path)
+    except (NoSuchVector, OSError) as error:
+        raise typer.BadParameter(f"--sizes: {error}") from error
+    given = {origin: size for origin, size in asked.items() if isinstance(size, int) and not isinstance(size, bool)}
+    if wrong := sorted(asked.keys() - given.keys()):
+        raise typer.BadParameter(f"--sizes: no whole number: {', '.join(wrong)}")
+    return given
 
 
 def _range(text: str | None) -> tuple[int, int] | None:

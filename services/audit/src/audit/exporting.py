@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from audit import holdings
 from audit.packing import Packer
 from audit.proving import AT_ONCE, prove_consistency, prove_inclusion, prove_range
-from audit.signed import SignedLog, read_signed
+from audit.signed import SignedLog, read_signed, read_signed_size
 from audit.stories import read_story, record_of
 from contracts.envelope import write_time
 from guichet_verify.encoding import write_hashes
@@ -38,8 +38,9 @@ class NotExported(ValueError):
 class Wanted:
     """What a bundle is asked to hold: everything, one log or a range of it, or all about a request or subject.
 
-    `as_of` is an instant: the sizes are then the largest that were published by it. `since` maps origins to sizes that
-    the reader holds, for which the bundle proves that nothing before them changed.
+    `as_of` is an instant: the sizes are then the largest that were published by it, with `stamped` the largest for
+    which there is a token (RFC 3161). `sizes` gives them directly, and must name signed ones; other logs are left out.
+    `since` maps origins to sizes that the reader holds, for which the bundle proves that nothing before them changed.
     """
 
     kind: str = ALL
@@ -47,6 +48,8 @@ class Wanted:
     between: tuple[int, int] | None = None
     as_of: datetime | None = None
     since: Mapping[str, int] = field(default_factory=dict)
+    stamped: bool = False
+    sizes: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Plan:
 
 async def plan(connection: Connection, wanted: Wanted) -> Plan:
     """Decides what goes into a bundle; raises NotExported. Inside a transaction that sees one state of the trail."""
-    signed = await read_signed(connection, until=wanted.as_of)
+    signed = await _signed(connection, wanted)
     if not signed:
         raise NotExported("nothing-signed", "no checkpoint of any log was published by then")
     if wanted.kind == SUBJECT:
@@ -79,6 +82,16 @@ async def plan(connection: Connection, wanted: Wanted) -> Plan:
     blobs, absent = await _blobs(connection, signed, parts)
     complete = all(part.whole for part in parts)
     return Plan(_manifest(wanted, signed, parts, complete, (), absent), signed, blobs, (), ())
+
+
+async def _signed(connection: Connection, wanted: Wanted) -> list[SignedLog]:
+    """The logs at the sizes that are asked for."""
+    if wanted.sizes is None:
+        return await read_signed(connection, until=wanted.as_of, stamped=wanted.stamped)
+    found = {origin: await read_signed_size(connection, origin, size) for origin, size in sorted(wanted.sizes.items())}
+    if unsigned := [f"{origin} at size {wanted.sizes[origin]}" for origin, log in found.items() if log is None]:
+        raise NotExported("unsigned-size", f"not signed: {', '.join(unsigned)}")
+    return [log for log in found.values() if log is not None]
 
 
 async def stream(connection: Connection, decided: Plan, tell: Callable[[int], None]) -> AsyncGenerator[bytes, None]:
@@ -220,8 +233,15 @@ def _manifest(
         write_time(max(published).astimezone(UTC)) if published else "",
         TOOL,
         Scope(wanted.kind, wanted.value, complete),
-        AsOf() if wanted.as_of is None else AsOf(write_time(wanted.as_of.astimezone(UTC)), "published"),
+        AsOf(None if wanted.as_of is None else write_time(wanted.as_of.astimezone(UTC)), _basis(wanted)),
         tuple(parts),
         subjects,
         absent,
     )
+
+
+def _basis(wanted: Wanted) -> str:
+    """By what the sizes stand for a moment (`as_of` of bundle.json)."""
+    if wanted.sizes is not None:
+        return "sizes"
+    return "token" if wanted.stamped else "now" if wanted.as_of is None else "published"

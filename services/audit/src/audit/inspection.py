@@ -94,3 +94,12 @@ async def count_tiles(connection: Connection, log_id: int) -> tuple[int, int]:
         "SELECT count(*), coalesce(sum(length(hashes) / 32), 0)::bigint FROM audit.tile WHERE log_id = $1", log_id
     )
     return row[0], row[1]
+
+
+async def read_tokens(connection: Connection, log_id: int) -> list[tuple[int, bytes]]:
+    """The sizes of a log that were stamped, rising, each with its token."""
+    rows = await connection.fetch(
+        "SELECT tree_size, token FROM audit.checkpoint WHERE log_id = $1 AND token IS NOT NULL ORDER BY tree_size",
+        log_id,
+    )
+    return [(row["tree_size"], row["token"]) for row in rows]

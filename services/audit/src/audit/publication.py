@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chassis.errors import Unavailable
 from chassis.logs import logger
@@ -31,13 +31,14 @@ Transactions = Callable[[], AbstractAsyncContextManager[Transaction]]
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A checkpoint as the signer gave it."""
+    """A checkpoint as the signer gave it; with a token it is one that was given before."""
 
     origin: str
     size: int
     root: bytes
     note: str
     revision: int
+    token: bytes | None = None
 
 
 class Publication:
@@ -54,16 +55,17 @@ class Publication:
         while not stopping.is_set():
             found = await asyncio.to_thread(self._ask, self._revision)
             if found:
-                await self._publish(found, first=self._revision == 0)
+                await self.publish(found, first=self._revision == 0)
                 self._revision = found[-1].revision
                 continue
             await wait_until(stopping, LOOK_SECONDS)
 
-    async def _publish(self, found: Sequence[Signed], *, first: bool) -> None:
+    async def publish(self, found: Sequence[Signed], *, first: bool) -> None:
+        """Enters what the signer gave, and says what was not said before."""
         async with self._transactions() as transaction:
             for each in found:
                 known = await _keep(transaction.connection, each, transaction.now)
-                if known and first:
+                if (known and first) or each.token is not None:
                     continue
                 # A log of checkpoints would grow by each of its own for ever: those go to HTTP and the witness only.
                 if f"/{CHECKPOINTS}/" not in each.origin:
@@ -78,19 +80,24 @@ class Publication:
                 found = json.loads(response.read(ANSWER_LIMIT))["checkpoints"]
         except OSError as error:
             raise Unavailable("the signer does not answer") from error
-        return [
-            Signed(each["origin"], each["size"], bytes.fromhex(each["root"]), each["note"], each["revision"])
-            for each in found
-        ]
+        return [read_answer(each) for each in found]
+
+
+def read_answer(said: dict[str, Any]) -> Signed:
+    """One checkpoint of the signer's answer."""
+    token = base64.b64decode(said["token"]) if "token" in said else None
+    root = bytes.fromhex(said["root"])
+    return Signed(said["origin"], said["size"], root, said["note"], said["revision"], token)
 
 
 async def _keep(connection: Connection, signed: Signed, now: datetime) -> bool:
-    """Enters a checkpoint, or the signatures that it gained; whether it was there already.
+    """Enters a checkpoint, or the signatures and the token that it gained; whether it was there already.
 
     It is published at the time of the fact that says so: in the sandbox that is what `--as-of` is asked in.
     """
     row = await connection.fetchrow(
-        "SELECT log_id, note FROM audit.log JOIN audit.checkpoint USING (log_id) WHERE origin = $1 AND tree_size = $2",
+        "SELECT log_id, note, token FROM audit.log JOIN audit.checkpoint USING (log_id) "
+        "WHERE origin = $1 AND tree_size = $2",
         signed.origin,
         signed.size,
     )
@@ -102,16 +109,24 @@ async def _keep(connection: Connection, signed: Signed, now: datetime) -> bool:
                 signed.size,
                 added,
             )
+        if signed.token is not None and row["token"] is None:
+            await connection.execute(
+                "UPDATE audit.checkpoint SET token = $3 WHERE log_id = $1 AND tree_size = $2",
+                row["log_id"],
+                signed.size,
+                signed.token,
+            )
         return True
     await connection.execute(
         """
-        INSERT INTO audit.checkpoint (log_id, tree_size, note, published_at)
-        SELECT log_id, $2, $3, $4 FROM audit.log WHERE origin = $1 ON CONFLICT DO NOTHING
+        INSERT INTO audit.checkpoint (log_id, tree_size, note, published_at, token)
+        SELECT log_id, $2, $3, $4, $5 FROM audit.log WHERE origin = $1 ON CONFLICT DO NOTHING
         """,
         signed.origin,
         signed.size,
         signed.note,
         now,
+        signed.token,
     )
     return False
 

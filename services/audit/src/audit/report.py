@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Level = Literal["L2", "L6"]
-"""L2: leaves, blobs, tiles, heads and batches hold together. L6: nothing is missing that its producer numbered."""
+Level = Literal["L2", "L5", "L6"]
+"""L2: leaves, blobs, tiles, heads and batches hold together. L5: no event was said at another time than tokens allow.
+L6: nothing is missing that its producer numbered."""
 
 KEPT = 1_000
 """Failures named one by one; further ones are counted."""

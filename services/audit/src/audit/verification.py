@@ -11,6 +11,7 @@ from audit.growth import NO_OFFSET, columns_of
 from audit.inspection import StoredBatch, StoredLeaf, StoredLog
 from audit.producers import Numbering
 from audit.report import Report
+from audit.windows import Windows
 from contracts.topics import TOPICS
 from guichet_verify.leaves import Claim, FirstLeaf, NotALeaf, Record, parse, parse_blob
 from guichet_verify.tiles import WIDTH, Edge, all_tiles
@@ -53,12 +54,17 @@ class _LogCheck:
         self._spoiled: set[int] = set()
         self._next_offset = 0
         self._numbering = Numbering()
+        self._windows = Windows(())
         self._numbered = log.topic not in TOPICS or not TOPICS[log.topic].foreign
 
     def _fail(self, index: int | None, reason: str) -> None:
         self._report.fail("L2", self._log.origin, index, reason)
 
     async def run(self) -> None:
+        try:
+            self._windows = Windows(await inspection.read_tokens(self._connection, self._log.log_id))
+        except ValueError:
+            self._report.fail("L5", self._log.origin, None, "token-unreadable")
         batches = _Batches(inspection.stream_batches(self._connection, self._log.log_id), self._fail)
         index = 0
         async for page in inspection.stream_leaves(self._connection, self._log.log_id):
@@ -113,6 +119,9 @@ class _LogCheck:
             self._fail(stored.leaf_index, "columns-differ-from-leaf")
         if self._numbered:
             self._numbering.add(record)
+            said = stored.columns.event_time
+            if said is not None and (reason := self._windows.refuses(stored.leaf_index, said)) is not None:
+                self._report.fail("L5", self._log.origin, stored.leaf_index, reason)
 
     async def _grow(self, hashes: list[bytes]) -> None:
         """Appends hashes and compares every tile that they touch with the stored one, hash by hash.

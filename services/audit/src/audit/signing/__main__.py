@@ -16,6 +16,7 @@ from audit.signing.app import routes
 from audit.signing.cosigning import Witness
 from audit.signing.settings import SignerSettings
 from audit.signing.signer import NO_POLICY, Signer, sign_for_ever
+from audit.signing.stamping import Authority, stamp_for_ever
 from audit.signing.start import MayNotStart, check_start, initialise
 from audit.signing.state import SignerState
 from chassis.logs import configure_logs, logger
@@ -23,6 +24,7 @@ from chassis.server import Server, build_app
 from guichet_verify.keyfiles import read_or_make
 from guichet_verify.notes import NotAKey, SigningKey
 from guichet_verify.policy import NotAPolicy, Policy, read_policy
+from guichet_verify.timestamps import NoAuthority, TokenCheck
 
 BAD_SETTINGS = 78
 REFUSES = 65
@@ -42,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = SignerSettings()
         keys = [read_or_make(path, settings.audit_name) for path in settings.signer_keys]
         policy, witnesses = _witnesses(settings.signer_policy)
-    except (ValidationError, NotAKey, NotAPolicy, OSError) as error:
+        authority = _authority(settings)
+    except (ValidationError, NotAKey, NotAPolicy, NoAuthority, OSError) as error:
         lines = error.errors(include_input=False, include_url=False) if isinstance(error, ValidationError) else []
         sys.stderr.write(f"settings refused: {[each['loc'] for each in lines] or error}\n")
         return BAD_SETTINGS
@@ -50,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     state = SignerState(settings.signer_state)
     try:
         signer = Signer(keys, state, witnesses, policy)
-        return asyncio.run(_run(settings, signer, keys, witnesses, state, options.by if options.initialise else None))
+        by = options.by if options.initialise else None
+        return asyncio.run(_run(settings, signer, keys, witnesses, state, by, authority))
     except MayNotStart as error:
         log.error("signer_refuses", reason=str(error))
         return REFUSES
@@ -65,6 +69,7 @@ async def _run(
     witnesses: Sequence[Witness],
     state: SignerState,
     by: Sequence[str] | None,
+    authority: Authority | None,
 ) -> int:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -88,10 +93,21 @@ async def _run(
                 await asyncio.sleep(1)
         started = True
         log.info("signer_started", logs=len(state.all()), keys=[key.vkey() for key in public])
-        await sign_for_ever(signer, settings.signer_database_url, stopping)
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(sign_for_ever(signer, settings.signer_database_url, stopping))
+            if authority is not None:
+                loops.create_task(stamp_for_ever(authority, state, stopping, settings.signer_tsa_seconds))
     finally:
         await server.stop()
     return 0
+
+
+def _authority(settings: SignerSettings) -> Authority | None:
+    if settings.signer_tsa_url is None:
+        return None
+    if settings.signer_tsa_certificates is None:
+        raise NoAuthority("signer_tsa_url without signer_tsa_certificates: no token could be checked")
+    return Authority(settings.signer_tsa_url, TokenCheck(settings.signer_tsa_certificates.read_bytes()))
 
 
 def _witnesses(path: Path | None) -> tuple[Policy, list[Witness]]:

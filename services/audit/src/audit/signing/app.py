@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 
 from starlette.requests import Request
@@ -9,7 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from audit.signing.signer import Signer
-from audit.signing.state import SignerState
+from audit.signing.state import Signed, SignerState, Stamped
 from chassis.server import problem
 
 PAGE = 200
@@ -22,21 +23,9 @@ def routes(signer: Signer, state: SignerState, is_signing: Callable[[], bool]) -
         since = request.query_params.get("since", "0")
         if not since.isdecimal() or len(since) > 18:
             return problem(400, "A revision is a number", code="revision")
-        found = state.since(int(since))[:PAGE]
+        found: list[Signed | Stamped] = [*state.since(int(since)), *state.stamps_since(int(since))]
         return JSONResponse(
-            {
-                "checkpoints": [
-                    {
-                        "origin": each.origin,
-                        "size": each.size,
-                        "root": each.root.hex(),
-                        "note": each.note,
-                        "witnessed": each.witnessed,
-                        "revision": each.revision,
-                    }
-                    for each in found
-                ]
-            }
+            {"checkpoints": [_body(each) for each in sorted(found, key=lambda each: each.revision)[:PAGE]]}
         )
 
     async def checkpoint(request: Request) -> Response:
@@ -61,3 +50,17 @@ def routes(signer: Signer, state: SignerState, is_signing: Callable[[], bool]) -
         Route("/readyz", readyz),
         Route("/{origin:path}/checkpoint", checkpoint),
     ]
+
+
+def _body(each: Signed | Stamped) -> dict[str, object]:
+    """A checkpoint as it was signed; one with a token is that of its size, which need not be the newest."""
+    body: dict[str, object] = {
+        "origin": each.origin,
+        "size": each.size,
+        "root": each.root.hex(),
+        "note": each.note,
+        "revision": each.revision,
+    }
+    if isinstance(each, Stamped):
+        return body | {"token": base64.b64encode(each.token).decode()}
+    return body | {"witnessed": each.witnessed}

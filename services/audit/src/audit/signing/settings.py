@@ -21,6 +21,12 @@ class SignerSettings(BaseSettings):
     audit_name: str = "guichet.example/audit"
     signer_policy: Path | None = None
     """A tlog-policy file: the witnesses to ask, each with its address, and how many must agree. None: no witness."""
+    signer_tsa_url: str | None = Field(default=None, pattern=r"^https?://")
+    """Where a timestamp authority answers (RFC 3161 over HTTP); None: no token is asked for."""
+    signer_tsa_certificates: Path | None = None
+    """The authority's certificates in PEM, which every token is checked with: needed with its address."""
+    signer_tsa_seconds: float = Field(default=3600, ge=1)
+    """How often a log that grew is stamped."""
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     log_level: str = "info"

@@ -20,6 +20,12 @@ CREATE TABLE IF NOT EXISTS signed (
     note TEXT NOT NULL DEFAULT '', noted_at REAL NOT NULL DEFAULT 0, witnessed INTEGER NOT NULL DEFAULT 0,
     revision INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE TABLE IF NOT EXISTS stamped (
+    origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL, note TEXT NOT NULL, token BLOB NOT NULL,
+    stamped_at REAL NOT NULL, revision INTEGER NOT NULL
+) STRICT;
+CREATE VIEW IF NOT EXISTS newest AS
+SELECT coalesce(max(revision), 0) AS revision FROM (SELECT revision FROM signed UNION ALL SELECT revision FROM stamped);
 CREATE TABLE IF NOT EXISTS initialised (at REAL NOT NULL, first TEXT NOT NULL, second TEXT NOT NULL) STRICT;
 """
 
@@ -36,6 +42,18 @@ class Signed(NamedTuple):
     note: str
     noted_at: float
     witnessed: bool
+    revision: int
+
+
+class Stamped(NamedTuple):
+    """The newest checkpoint of a log over which an authority gave a token (RFC 3161)."""
+
+    origin: str
+    size: int
+    root: bytes
+    note: str
+    token: bytes
+    stamped_at: float
     revision: int
 
 
@@ -86,9 +104,28 @@ class SignerState:
     def keep_note(self, origin: str, note: str, witnessed: bool) -> None:
         """The note of the newest checkpoint, under the next revision."""
         self._connection.execute(
-            "UPDATE signed SET note = ?, noted_at = ?, witnessed = ?, "
-            "revision = (SELECT coalesce(max(revision), 0) + 1 FROM signed) WHERE origin = ?",
+            "UPDATE signed SET note = ?, noted_at = ?, witnessed = ?, revision = (SELECT revision + 1 FROM newest) "
+            "WHERE origin = ?",
             (note, time.time(), int(witnessed), origin),
+        )
+
+    def stamps_since(self, revision: int) -> list[Stamped]:
+        """The checkpoints that were stamped after this revision, oldest first."""
+        rows = self._connection.execute("SELECT * FROM stamped WHERE revision > ? ORDER BY revision", (revision,))
+        return [Stamped(*row) for row in rows]
+
+    def stamped(self, origin: str) -> Stamped | None:
+        """The newest checkpoint of a log that was stamped."""
+        row = self._connection.execute("SELECT * FROM stamped WHERE origin = ?", (origin,)).fetchone()
+        return Stamped(*row) if row else None
+
+    def keep_token(self, origin: str, size: int, root: bytes, note: str, token: bytes) -> None:
+        """A token over a checkpoint that was signed, under the next revision."""
+        self._connection.execute(
+            "INSERT INTO stamped SELECT ?, ?, ?, ?, ?, ?, revision + 1 FROM newest WHERE true "
+            "ON CONFLICT (origin) DO UPDATE SET size = excluded.size, root = excluded.root, note = excluded.note, "
+            "token = excluded.token, stamped_at = excluded.stamped_at, revision = excluded.revision",
+            (origin, size, root, note, token, time.time()),
         )
 
     def mark(self, origin: str, state: str, reason: str = "") -> None:
