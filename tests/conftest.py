@@ -34,8 +34,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByWhatIsS
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Journeys begin first: they wait more than they work, and what comes after them fills the time."""
-    items.sort(key=lambda item: item.get_closest_marker("journey") is None)
+    """What is long begins first: it waits more than it works, and what comes after it fills the time."""
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("journey", "long")))
 
 
 @pytest.fixture(scope="session")

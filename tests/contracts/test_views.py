@@ -21,6 +21,7 @@ TEXTS = [
     *("a", "word", "p-1:x_2.y", "A", "FR", "FR_MR004", "HDH", "HDAB-DE", "REASON_CODE", "LIL:66-I", "CSP:R1461-9-II-2"),
     *("fr-2026.1", "kebab-case", "table_1", "permit.persons-updated.v1", "", "QUJD" * 9, "f" * 64, "QUJD" * 4),
     *("6ec0bd7f-11c0-43da-975e-2a8ad9ebae0b", "A" * 43 + "=", "guichet.example/audit/trail/guichet.requests/3/1"),
+    f"— guichet.example/certificates {'QUJD' * 22}QUI=",
 ]
 
 

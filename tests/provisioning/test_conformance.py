@@ -21,6 +21,8 @@ from provisioning.environments.http_signing import Keys
 from provisioning.environments.postgres import PostgresEnvironment
 from reference_provisioner import Provisioner, serving
 
+pytestmark = pytest.mark.long
+
 KEY_ID, SECRET = "key-1", bytes(range(32))
 
 

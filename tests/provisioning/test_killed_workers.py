@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 import asyncpg
+import pytest
 from tests.provisioning.conftest import Bench, permit, running
 from tests.provisioning.workers import KILLED, ended, worker
 
@@ -17,6 +18,8 @@ from contracts.identity import permit_id
 from guichet.stack.postgres import Postgres
 from provisioning.events import Step
 from provisioning.synthetic import fill_holder
+
+pytestmark = pytest.mark.long
 
 
 def about(bench: Bench) -> dict[str, Any]:

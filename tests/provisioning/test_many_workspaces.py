@@ -25,6 +25,8 @@ from contracts.identity import permit_id, workspace_id
 from guichet.stack.postgres import Postgres
 from provisioning.progress import DELETION
 
+pytestmark = pytest.mark.long
+
 PERMITS = int(os.environ.get("GUICHET_TEST_PERMITS", "4"))
 """How many; 200 for the proof."""
 LIMIT = 300 + 12 * PERMITS

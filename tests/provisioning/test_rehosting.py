@@ -25,6 +25,8 @@ from provisioning.environments.names import schema
 from provisioning.environments.postgres import PostgresEnvironment
 from provisioning.places import place_of
 
+pytestmark = pytest.mark.long
+
 OTHER = "env-clinique"
 MOVES = int(os.environ.get("GUICHET_TEST_MOVES", "6"))
 """How many workspaces move while their workers are killed; 50 for the proof."""

@@ -22,7 +22,7 @@ from chassis.supervision import backoff_seconds, wait_until
 
 SEND_SECONDS = 20
 SHARE_SECONDS = 1.0
-SHORTEST_POLL, LONGEST_POLL = 0.005, 0.05
+SHORTEST_POLL, LONGEST_POLL = 0.005, 0.2
 """How soon to look again when nobody woke us: another process may have written for one of our shards."""
 REBUILD_SECONDS = 24 * 3600
 """A producer is replaced daily: its sequence numbers end at 2^31 for each partition."""

@@ -35,7 +35,7 @@ def subscribe(
         group_id=group,
         batch=True,
         max_records=batch,
-        batch_timeout_ms=20,
+        batch_timeout_ms=50,
         ack_policy=AckPolicy.MANUAL,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
@@ -46,7 +46,7 @@ def subscribe(
         heartbeat_interval_ms=int(session_seconds * 200),
         rebalance_timeout_ms=30_000,
         max_poll_interval_ms=300_000,
-        fetch_max_wait_ms=100,
+        fetch_max_wait_ms=250,
         max_partition_fetch_bytes=4 << 20,
     )
 

@@ -5,6 +5,8 @@ import signal
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 
 async def test_a_worker_consumes_and_publishes(plant):
     await plant.send(300, poison=6)

@@ -15,7 +15,7 @@ from guichet_verify.tree import leaf_hash
 from guichet_witness.announcements import TOPIC, Announced, read_announcement
 from guichet_witness.state import Reading, State
 
-POLL_MS = 200
+POLL_MS = 500
 BATCH = 2_000
 
 log = logging.getLogger("guichet.witness")

@@ -84,7 +84,7 @@ class Ingest:
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level="read_committed",
-            fetch_max_wait_ms=100,
+            fetch_max_wait_ms=500,
             max_partition_fetch_bytes=4 << 20,
             request_timeout_ms=15_000,
         )
