@@ -47,6 +47,7 @@ def test_a_damaged_and_a_missing_jar_are_noticed(cache: Path) -> None:
     assert jars.condition(cache / "jars") == (1, 1)
 
 
+@pytest.mark.long
 def test_a_download_that_was_cut_off_is_made_whole(cache: Path) -> None:
     name = next(each for each in jars.expected() if each.startswith("kafka-clients"))
     (cache / "jars" / name).unlink()

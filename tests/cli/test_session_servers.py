@@ -1,5 +1,8 @@
 import asyncpg
+import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from guichet.stack import jars, java
 
 
 async def test_the_session_broker_keeps_what_it_acknowledged(kafka, topics):
@@ -33,3 +36,10 @@ async def test_nobody_reaches_the_database_without_a_password(postgres):
     except asyncpg.InvalidPasswordError:
         return
     raise AssertionError("a wrong password was accepted")
+
+
+async def test_a_broker_starts_from_the_classes_that_were_linked_once(broker):
+    assert java.linked(jars.classpath()).is_file()
+    (running,) = broker.brokers
+    assert any(word.startswith("-XX:AOTCache=") for word in psutil.Process(running.process.pid).cmdline())
+    assert "[aot" not in broker.log(running).read_text(), "the virtual machine took them without a word"

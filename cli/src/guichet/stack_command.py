@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from guichet import console
-from guichet.stack import jars, services
+from guichet.stack import jars, kafka, services
 from guichet.stack.doctor import examine
 from guichet.stack.errors import StackError
 from guichet.stack.report import report, table
@@ -152,7 +152,7 @@ def doctor(
     """
     if fetch:
         with console.progress(as_json) as tell:
-            jars.classpath(tell)
+            asyncio.run(kafka.link(jars.classpath(tell), tell))
     checks = asyncio.run(examine(home_folder()))
     if as_json:
         console.show_json(

