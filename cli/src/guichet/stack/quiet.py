@@ -16,6 +16,9 @@ from guichet.stack.state import StackState
 Status = Mapping[str, Any]
 """What a service's /status answers."""
 
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
+"""Seconds between two looks."""
+
 IN_FLIGHT = ("lag_total", "outbox", "timers_due", "pending")
 
 
@@ -76,11 +79,13 @@ async def wait_quiet(state: StackState, timeout: float = 120.0, *, after: dateti
     await consumer.start()
     try:
         async with client() as asking:
-            before, rounds = await _ends(consumer), 0
+            before, rounds, pause = await _ends(consumer), 0, SHORTEST_PAUSE
             while True:
                 found = await statuses(state, asking)
                 left = unfinished(found) + _behind(found, after)
                 rounds = 0 if left else rounds + 1
+                # Who is busy is asked less and less often: each answer takes from the work that is waited for.
+                pause = min(pause * 1.5, LONGEST_PAUSE) if left else SHORTEST_PAUSE
                 if rounds >= 2:
                     now = await _ends(consumer)
                     if now == before:
@@ -92,7 +97,7 @@ async def wait_quiet(state: StackState, timeout: float = 120.0, *, after: dateti
                     raise StackError(
                         f"not quiet within {timeout:.0f} s: {', '.join(left) or 'topics still grow'}", "guichet status"
                     )
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(pause)
     finally:
         await consumer.stop()
 
