@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import asyncpg
 from tests.provisioning.conftest import Bench, permit, running
 
 from contracts.compliance import PermitRevoked
-from contracts.identity import permit_id
+from contracts.identity import permit_id, workspace_id
 from guichet.stack.postgres import Postgres
 from provisioning import storage
 from provisioning.events import Step
@@ -76,6 +77,20 @@ async def test_renewing_a_lease_ends_it_when_another_step_has_become_due(postgre
         assert following.step is Step.CLOSE
         async with transaction(bench) as connection:
             assert await storage.renew(connection, ticket, 60) is None
+
+
+async def test_what_takes_access_away_is_done_before_whatever_waits_longer(postgres: Postgres, holder_url: str) -> None:
+    async with running(postgres, holder_url, steps=False) as bench:
+        due = [Step.FILL, Step.COPY, Step.SWITCH, Step.OPEN, Step.CLOSE, Step.FREEZE]
+        for step in due:
+            await bench.tell(permit(request := str(uuid4())))
+            async with transaction(bench) as connection:
+                await storage.schedule(connection, workspace_id(request), step)
+        taken = []
+        async with transaction(bench) as connection:
+            while ticket := await storage.lease(connection, 60):
+                taken.append(ticket.step)
+        assert taken == [Step.FREEZE, Step.CLOSE, Step.OPEN, Step.SWITCH, Step.FILL, Step.COPY]
 
 
 async def test_only_one_transaction_at_a_time_has_a_workspace(postgres: Postgres, holder_url: str) -> None:

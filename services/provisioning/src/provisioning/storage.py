@@ -22,6 +22,9 @@ from contracts.envelope import Envelope, read_time, write_time
 from provisioning.domain import Frozen, PersonNeeded, Ready, State, Unheard, evolve
 from provisioning.events import Event, Step
 
+FIRST = (Step.FREEZE, Step.CLOSE, Step.OPEN, Step.SWITCH)
+"""Steps taken before all others. Persons wait for the last two: of many moves, those nearly done are finished first."""
+
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
 
@@ -300,11 +303,15 @@ async def schedule(connection: Connection, workspace_id: str, step: Step | None)
 
 
 async def lease(connection: Connection, seconds: float) -> Ticket | None:
-    """Take one due step for so many seconds; None when nothing is due. Another process takes another."""
+    """Take one due step for so many seconds; None when nothing is due. Another process takes another.
+
+    First what takes access away, then what ends the wait of persons who were in, then whatever is due the longest.
+    """
     row = await connection.fetchrow(
         "SELECT workspace_id, step FROM steps WHERE not_before <= clock_timestamp() "
         "AND (leased_until IS NULL OR leased_until < clock_timestamp()) "
-        "ORDER BY not_before FOR UPDATE SKIP LOCKED LIMIT 1"
+        "ORDER BY array_position($1::text[], step), not_before FOR UPDATE SKIP LOCKED LIMIT 1",
+        list(FIRST),
     )
     if row is None:
         return None
