@@ -1,6 +1,7 @@
 """Periods: laws over random dates, and a clerk who counts days one by one."""
 
 import random
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from holidays.countries.france import France
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compliance.calendars import local_date, plus_months, public_holidays
+from compliance.calendars import local_date, plus_days, plus_months, public_holidays
 from compliance.legal_settings import DEFAULT, overridden
 from compliance.periods import STEPS, due, due_after, expires_on
 from compliance.problems import CaseError
@@ -208,20 +209,43 @@ def test_a_date_out_of_range_is_a_named_problem(step: str, start: date) -> None:
         return
     with pytest.raises(CaseError) as refused:
         due(step, start)
-    assert refused.value.problems[0].code == "date-out-of-range"
+    (problem,) = refused.value.problems
+    assert (problem.code, problem.where) == ("date-out-of-range", "due" if start.year == 2199 else "start")
 
 
-def test_an_instant_out_of_range_is_a_named_problem() -> None:
-    with pytest.raises(CaseError):
-        local_date(datetime(9999, 12, 31, 23, 59, tzinfo=UTC))
-    with pytest.raises(CaseError):
-        expires_on(date(2199, 1, 1), 600)
+@pytest.mark.parametrize(
+    ("reckoning", "where"),
+    [
+        (lambda: local_date(datetime(9999, 12, 31, 23, 59, tzinfo=UTC)), "instant"),
+        (lambda: expires_on(date(2199, 1, 1), 600), "expires_on"),
+        (lambda: plus_months(date(9990, 1, 1), 600), "period"),
+        (lambda: plus_months(date(2, 1, 1), -24), "period"),
+        (lambda: plus_days(date(9999, 12, 1), 60), "period"),
+    ],
+)
+def test_what_leaves_the_calendar_says_where(reckoning: Callable[[], date], where: str) -> None:
+    with pytest.raises(CaseError) as refused:
+        reckoning()
+    assert [(p.code, p.where) for p in refused.value.problems] == [("date-out-of-range", where)]
+
+
+def test_months_are_counted_back_to_the_first_year_there_is() -> None:
+    assert plus_months(date(2, 1, 1), -12) == date(1, 1, 1)
+
+
+def test_working_days_of_a_subdivision_are_its_own() -> None:
+    """30 March 2029 is Good Friday, a holiday in Alsace only; 2 April is Easter Monday."""
+    alsace = overridden({"calendar.subdivision": "Alsace"}).at(date(2029, 1, 1))
+
+    assert due("secretariat_transmission", date(2029, 3, 26)) == date(2029, 4, 5)
+    assert due("secretariat_transmission", date(2029, 3, 26), law=alsace) == date(2029, 4, 6)
 
 
 def test_an_unknown_step_is_a_named_problem() -> None:
     with pytest.raises(CaseError) as refused:
         due("coffee_break", date(2026, 1, 1))
-    assert [(p.code, p.where) for p in refused.value.problems] == [("unknown-step", "rule")]
+    (problem,) = refused.value.problems
+    assert str(problem) == "rule: a step the rules know is expected (unknown-step)"
 
 
 @pytest.mark.parametrize("day", [date(1900, 6, 15), date(2199, 6, 15)])

@@ -211,3 +211,75 @@ def test_a_choice_before_the_opinion_chooses_nothing_on_the_standard_route(tell:
     story.says("2026-08-03", "opinion.issued", body="CESREES", verdict="favourable", by=["m-1"])
 
     assert story.on("2026-08-10").status == "awaiting_applicant"
+
+
+def test_who_stopped_is_not_seized_by_a_receipt_that_comes_later(tell: Any) -> None:
+    story = tell("F05b").attaching("SECURITY").says("2026-10-12", "request.authority-chosen", choice="stop")
+    story.says("2026-10-13", "file.received", body="CNIL")
+    seen = story.on("2026-10-14")
+
+    assert (seen.route, seen.outcome) == ("FR_MR007", "WITHDRAWN")
+
+
+def test_the_committee_s_own_receipt_does_not_seize_the_authority(tell: Any) -> None:
+    story = tell("F05b").attaching("SECURITY").says("2026-10-12", "file.received", body="CESREES")
+
+    assert story.on("2026-10-13").route == "FR_MR007"
+
+
+def test_the_authority_s_receipt_is_not_the_transmission_to_the_committee(tell: Any) -> None:
+    story = tell("F07b").submitted("2026-07-01").says("2026-07-03", "file.received", body="CNIL")
+    seen = story.on("2026-07-06")
+
+    assert (seen.status, seen.steps()["secretariat_transmission"]) == ("awaiting_transmission", "running")
+
+
+def test_another_body_s_receipt_does_not_start_the_authority_s_period(tell: Any) -> None:
+    story = tell("F08b").without("PRIOR_OPINIONS").submitted("2026-09-01")
+    story.says("2026-09-10", "opinion.issued", body="CPP", verdict="favourable", by=["cpp-1"])
+    story.says("2026-09-14", "file.received", body="CESREES")
+
+    assert "authority_decision" not in story.on("2026-11-20").steps()
+
+
+@pytest.mark.parametrize(
+    ("day", "outcome"), [("2026-11-13", "NOT_AUTHORISED"), ("2026-11-14", "NOT_AUTHORISED"), ("2026-11-15", None)]
+)
+def test_what_the_committee_says_until_the_last_day_decides_what_silence_means(
+    tell: Any, day: str, outcome: str | None
+) -> None:
+    """The file came on 14 September; the committee was favourable first, and takes it back on a day."""
+    story = tell("F08b").without("PRIOR_OPINIONS").submitted("2026-09-01")
+    story.says("2026-09-10", "opinion.issued", body="CPP", verdict="favourable", by=["cpp-1"])
+    story.says("2026-09-14", "file.received", body="CNIL")
+    story.says(day, "opinion.issued", body="CPP", verdict="unfavourable", by=["cpp-1"])
+
+    assert story.on("2026-11-25").outcome == (outcome or "DEEMED_GRANTED")
+
+
+@pytest.mark.parametrize("day", ["2026-08-07", "2026-08-08"])
+def test_a_choice_on_the_committee_s_last_day_is_too_early(tell: Any, day: str) -> None:
+    """The committee is silent until 8 August; its silence is an opinion from the 9th."""
+    story = tell("F07b").submitted("2026-07-01").says("2026-07-08", "file.received", body="CESREES")
+    story.says(day, "request.authority-chosen", choice="stop")
+
+    assert (story.on("2026-08-10").status, story.on("2026-08-10").outcome) == ("awaiting_applicant", None)
+
+
+def test_an_extended_period_moves_too_where_french_periods_move(tell: Any) -> None:
+    """Two months from Sunday 19 July end on a Saturday."""
+    story = tell("F07b").under(fr__roll="next-working-day").submitted("2026-07-01")
+    story.says("2026-07-19", "file.received", body="CESREES")
+    story.says("2026-08-10", "period.extended", step="committee_opinion", reasons_given=False)
+
+    assert story.on("2026-08-11").deadline("committee_opinion") == ("2026-09-21", "running")
+
+
+@pytest.mark.parametrize(("uses_nir", "circuit"), [(True, "probabilistic"), (False, "nir"), (True, "nir")])
+def test_the_national_number_is_excluded_from_mr004_in_the_data_or_in_the_circuit(
+    tell: Any, uses_nir: bool, circuit: str
+) -> None:
+    linkage = {"with": ["COHORT"], "uses_nir": uses_nir, "trusted_third_party": "ttp-1", "circuit": circuit}
+    seen = tell("N-MR004-general").but(data__linkage=linkage).on("2026-12-01")
+
+    assert seen.left_aside()["FR_MR004"] == ("NIR_EXCLUDED", "CNIL:2018-155")
