@@ -13,6 +13,7 @@ from audit.report import Report
 from audit.verification import verify_live
 from guichet import console
 from guichet.bundles_command import checkpoint, export, prove, verify_file
+from guichet.epochs_command import app as epochs
 from guichet.keys_command import app as keys
 from guichet.log_keys_command import policy, retire, rotate, signing
 from guichet.reconcile_command import reconcile
@@ -30,6 +31,7 @@ app.add_typer(
 )
 for of_log_keys in (policy, signing, rotate, retire):
     keys.command()(of_log_keys)
+app.add_typer(epochs, name="epoch", help="Epochs of logs: open the next ones.")
 app.command()(backup)
 app.command()(restore)
 app.command()(rebuild)

@@ -126,7 +126,7 @@ async def _break(origin: str, by: list[str]) -> None:
 
 async def _replace(file: Path | None = None, pieces: Sequence[Piece] = ()) -> None:
     """The database made anew, from a backup, from bundles or from nothing, and read on to the end of the topics."""
-    async with _without_writer() as state:
+    async with without_writer() as state:
         # What the bundles lack is found before anything is dropped.
         wholes = join(databases.AUDIT_NAME, pieces, await _spans(state)) if pieces else []
         server = state.postgres.url("postgres")
@@ -171,7 +171,7 @@ async def _spans(state: StackState) -> dict[tuple[str, int], Span]:
 
 
 @asynccontextmanager
-async def _without_writer() -> AsyncIterator[StackState]:
+async def without_writer() -> AsyncIterator[StackState]:
     """The stack with its audit service stopped; it is started again afterwards, whatever happened."""
     home = home_folder()
     async with alone(home):

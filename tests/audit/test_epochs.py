@@ -1,0 +1,51 @@
+"""A log that ends as planned goes on in its next epoch, which begins with what was signed of it."""
+
+import json
+
+import asyncpg
+import pytest
+from tests.audit.conftest import NAME
+
+from audit.epochs import NotOpened, open_epoch
+from audit.exporting import Wanted
+from guichet_verify.leaves import PLANNED, FirstLeaf, parse
+from guichet_verify.manifest import ALL
+from guichet_verify.verification import Asked, verify_bundle
+from signed_trails import POLICY, REQUEST, export, say, sign
+
+
+async def test_a_log_that_ends_as_planned_goes_on_in_an_epoch_that_names_what_was_signed(trail, tmp_path):
+    await say(trail, REQUEST, 1)
+    await trail.record()
+    origin = f"{NAME}/trail/{trail.topic}/0/1"
+    early = (await sign(trail))[origin]
+    await say(trail, REQUEST, 2)
+    await trail.record()
+    signed = (await sign(trail))[origin]
+    connection = await asyncpg.connect(trail.url)
+    try:
+        with pytest.raises(NotOpened, match="at size 3, and signed at 2"):
+            await open_epoch(connection, NAME, early)
+        opened = await open_epoch(connection, NAME, signed)
+        assert (opened.origin, opened.next_offset) == (f"{NAME}/trail/{trail.topic}/0/2", 2)
+        with pytest.raises(NotOpened, match="a later epoch took over"):
+            await open_epoch(connection, NAME, signed)
+        said = json.loads(await connection.fetchval("SELECT body FROM chassis.facts WHERE subject = $1", opened.origin))
+        assert (said["reason"], said["previous_size"], said["previous_origin"]) == (PLANNED, 3, origin)
+    finally:
+        await connection.close()
+    await say(trail, REQUEST, 3)
+    await trail.record()
+    rows = await trail.fetch(
+        "SELECT epoch, state, leaf FROM audit.entry JOIN audit.log USING (log_id) WHERE part = 0 "
+        "ORDER BY epoch, leaf_index"
+    )
+    assert [(row["epoch"], row["state"]) for row in rows] == [(1, "frozen")] * 3 + [(2, "active")] * 2
+    first, last = (parse(row["leaf"]) for row in rows[3:])
+    assert first == FirstLeaf(opened.origin, 2, PLANNED, origin, 3, signed.root)
+    assert last.offset == 2
+    assert (await trail.verify()).holds
+    await sign(trail)
+    await export(trail, tmp_path / "all", Wanted(ALL))
+    report = verify_bundle(tmp_path / "all", Asked(POLICY, held=[early, signed]))
+    assert (report.failures, len(report.logs)) == ([], 3)
