@@ -30,7 +30,7 @@ def epoch() -> None:
 
 @app.command("open")
 def open_(
-    origins: Annotated[list[str] | None, typer.Argument(metavar="[ORIGIN]…", help="As `audit logs` says.")] = None,
+    origins: Annotated[list[str] | None, typer.Argument(metavar="ORIGIN", help="As `audit logs` says.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every log that is being written.")] = False,
 ) -> None:
     """Freeze logs at their signed size, and begin the next epoch of each; once a year, or before a retention ends.
