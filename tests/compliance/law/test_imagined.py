@@ -54,6 +54,15 @@ def test_whatever_is_legal_is_assessed_and_every_word_of_it_cites_the_law(world:
 
 @given(worlds())
 @examples
+def test_a_refusal_is_in_the_public_register(world: World) -> None:
+    shown = seen(world)
+    entries = [fact for fact in facts(world, None, shown) if fact["type"].startswith("register.")]
+    assert [entry["outcome"] for entry in entries] == [shown.outcome]
+    assert (entries[0]["decision_kind"] == "refusal") == (shown.outcome == "REFUSED")
+
+
+@given(worlds())
+@examples
 def test_what_is_imagined_is_legal_on_the_wire(world: World) -> None:
     for said in world.raw["history"]:
         kind = registry.FACTS.get(f"guichet.{said['type']}")
