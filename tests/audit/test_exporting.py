@@ -113,6 +113,29 @@ async def test_a_bundle_as_of_an_instant_has_the_sizes_published_by_then(trail, 
         await export(trail, tmp_path / "then", Wanted(ALL, as_of=datetime(2026, 11, 24, 11, tzinfo=UTC)))
 
 
+async def test_a_bundle_at_given_sizes_holds_those_logs_at_those_sizes_if_they_were_signed(trail, tmp_path) -> None:
+    await say(trail, REQUEST, 1)
+    await trail.record()
+    before = await sign(trail)
+    await say(trail, REQUEST, 2)
+    await trail.record()
+    await sign(trail)
+    origin = next(origin for origin, checkpoint in before.items() if checkpoint.size == 2)
+    decided = await export(trail, tmp_path / "then", Wanted(ALL, sizes={origin: 2}))
+    assert [(log.origin, log.size) for log in decided.logs] == [(origin, 2)]
+    assert (verified(tmp_path / "then").holds, manifest_of(tmp_path / "then").as_of.basis) == (True, "sizes")
+    with pytest.raises(NotExported, match="elsewhere at size 1"):
+        await export(trail, tmp_path / "none", Wanted(ALL, sizes={origin: 2, "elsewhere": 1}))
+    sizes, bundle = tmp_path / "sizes", tmp_path / "by-command"
+    await asyncio.to_thread(sizes.write_text, json.dumps({"sizes": {origin: 2}}))
+    asked = ("audit", "export", "--all", "--sizes", sizes, "--database", trail.url, "-o", bundle)
+    status, said = await guichet(*asked, "--json")
+    assert (status, json.loads(said)["logs"]) == (0, [{"origin": origin, "size": 2}])
+    assert await asyncio.to_thread(bundle.read_bytes) == await asyncio.to_thread((tmp_path / "then").read_bytes)
+    status, said = await guichet(*asked, "--stamped")
+    assert (status, "--sizes says it all" in said) == (2, True)
+
+
 async def test_what_is_held_from_before_is_proved_to_be_extended(trail, tmp_path) -> None:
     for number in range(1, 6):
         await say(trail, REQUEST, number)
