@@ -36,6 +36,7 @@ def run(command: list[str], home: Path) -> str:
         "PATH": f"{here}:{os.environ['PATH']}",
         "GUICHET_HOME": str(home),
         "COLUMNS": "200",
+        "LC_ALL": "C.UTF-8",  # English, wherever this runs
     }
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=540, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
