@@ -283,3 +283,16 @@ def test_the_national_number_is_excluded_from_mr004_in_the_data_or_in_the_circui
     seen = tell("N-MR004-general").but(data__linkage=linkage).on("2026-12-01")
 
     assert seen.left_aside()["FR_MR004"] == ("NIR_EXCLUDED", "CNIL:2018-155")
+
+
+def test_a_receipt_before_the_opinion_was_on_record_begins_no_period(tell: Any) -> None:
+    """However early the opinion is dated: CNIL had no file with it when it confirmed the receipt."""
+    story = tell("F08b").without("PRIOR_OPINIONS").submitted("2026-09-01")
+    story.says("2026-09-10", "file.received", body="CNIL")
+    named = {"code": "PRIOR_OPINIONS", "version": 1, "date": "2026-09-14", "sha256": "0" * 64}
+    brought = named | opinion("CPP", "favourable", "2026-09-05")
+    story.says("2026-09-14", "request.completed", documents=[brought], set={})
+    assert (story.on("2026-09-15").status, story.on("2026-09-15").steps()) == ("awaiting_authority", {})
+
+    story.says("2026-09-16", "file.received", body="CNIL")
+    assert story.on("2026-09-16").deadline("authority_decision") == ("2026-11-16", "running")
