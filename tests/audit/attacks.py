@@ -83,10 +83,10 @@ def _heads() -> Iterator[str]:
 
 
 def _tiles() -> Iterator[str]:
-    yield f"UPDATE audit.tile SET hashes = overlay(hashes PLACING '\\x00' FROM 1) WHERE {TILE}"
+    yield f"UPDATE audit.tile SET hashes = set_byte(hashes, 0, get_byte(hashes, 0) # 255) WHERE {TILE}"
     yield (
         "UPDATE audit.tile SET width = width + 1, "
-        f"hashes = overlay(hashes PLACING '\\x0000' FROM 1) || sha256('x') WHERE {TILE}"
+        f"hashes = set_byte(hashes, 1, get_byte(hashes, 1) # 255) || sha256('x') WHERE {TILE}"
     )
     yield f"UPDATE audit.tile SET width = 1, hashes = substr(hashes, 1, 32) WHERE {TILE}"
     yield f"DELETE FROM audit.tile WHERE {TILE}"

@@ -102,11 +102,14 @@ ATTACKS = {
         {(20, "columns-differ-from-leaf")},
     ),
     "a hash tile changed": (
-        ["UPDATE audit.tile SET hashes = overlay(hashes PLACING '\\x00' FROM 33) WHERE level = 0 AND width = 256"],
+        [
+            "UPDATE audit.tile SET hashes = set_byte(hashes, 32, get_byte(hashes, 32) # 255)"
+            " WHERE level = 0 AND width = 256"
+        ],
         {(1, "leaf-differs-from-its-tile")},
     ),
     "a tile above changed": (
-        ["UPDATE audit.tile SET hashes = overlay(hashes PLACING '\\x00' FROM 1) WHERE level = 1"],
+        ["UPDATE audit.tile SET hashes = set_byte(hashes, 0, get_byte(hashes, 0) # 255) WHERE level = 1"],
         {(0, "tile-differs")},
     ),
     "a tile shortened": (
