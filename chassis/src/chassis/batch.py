@@ -233,7 +233,7 @@ async def _attempt(transaction: Transaction, part: Sequence[_Entry], consumer: C
         with batch_span(f"{consumer.name} batch", events):
             async with transaction.connection.transaction():
                 await consumer.handle(transaction, messages)
-    except Exception as error:  # only SQLSTATE or `retriable` tell what is away, no class does
+    except Exception as error:  # a service's code may raise anything: it condemns one message, never the batch
         transaction.rewind(mark)
         if kind_of(error) is Kind.UNAVAILABLE:
             raise

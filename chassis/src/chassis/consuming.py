@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from faststream.kafka import KafkaBroker
 
 from chassis.engine import Engine
-from chassis.errors import Kind, kind_of
+from chassis.errors import SURROUNDINGS, Kind, kind_of
 from chassis.logs import logger
 from chassis.metrics import Metrics
 from chassis.supervision import backoff_seconds, wait_until
@@ -44,10 +44,8 @@ class Consuming:
             )
             self.engine.attach(broker)
             try:
-                async with asyncio.timeout(START_SECONDS):
-                    await broker.start()
-            except Exception as error:  # given up whatever failed; only `kind_of` tells a bug, which is raised again
-                await _give_up(broker)
+                await _start(broker)
+            except SURROUNDINGS as error:
                 if kind_of(error) is not Kind.UNAVAILABLE:
                     raise
                 tries += 1
@@ -67,6 +65,15 @@ class Consuming:
             await _give_up(broker)
 
 
+async def _start(broker: KafkaBroker) -> None:
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            await broker.start()
+    except BaseException:
+        await _give_up(broker)
+        raise
+
+
 async def _give_up(broker: KafkaBroker) -> None:
     task = asyncio.current_task()
     cancelling = task.cancelling() if task else 0
@@ -77,5 +84,5 @@ async def _give_up(broker: KafkaBroker) -> None:
         # aiokafka raises it by itself when a consumer is stopped during an outage; ours is to be obeyed.
         if task and task.cancelling() > cancelling:
             raise
-    except Exception as error:  # noqa: BLE001 - half started it may fail to stop in any way, and would hide why
+    except SURROUNDINGS as error:
         log.info("broker_left", error=error)

@@ -148,10 +148,11 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 self.busy_since = None
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Tell Kafka how far we are, look after suspicions, let blocked keys go; until `stopping` is set."""
+        """Make partitions ready, tell Kafka how far we are, let blocked keys go; until `stopping` is set."""
         while not stopping.is_set():
             await wait_until(self._release_due, TICK_SECONDS)
             self._release_due.clear()
+            await self._partitions.prepare()
             await self._keep_inbox()
             await self._partitions.tell()
             await self._partitions.look_for_losses()
@@ -177,7 +178,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 done += len(part)
                 self._size = min(BATCH, self._size * 2)
                 self._failures = 0
-        except Exception as error:  # noqa: BLE001 - even a letter that cannot be written loses no record: all are held
+        except Exception as error:  # noqa: BLE001 - FastStream drops the batch of a handler that raises; held, it comes again
             if isinstance(error, TimeoutError):
                 # A batch that took too long would take too long again.
                 self._size = max(1, self._size // 2)
@@ -199,7 +200,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         """Act upon records; if something shows only when all is written, halve until the culprit is alone."""
         try:
             await self._transact(records)
-        except Exception as error:  # no class tells what is away; the rest condemns one record, not the batch
+        except Exception as error:  # whatever a service's code raises over one message must not stop all the others
             if kind_of(error) is Kind.UNAVAILABLE:
                 raise
             log.error("batch_failed", records=len(records), error=error)
@@ -255,7 +256,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                     await parking.end_release(connection, self.name, place)
                 said = await transaction.flush()
                 crash_point("released")
-        except Exception as error:  # noqa: BLE001 - the parked stay parked, and one by one the culprit is condemned
+        except Exception as error:  # noqa: BLE001 - as in `_settle`: a service's code, and one message to blame
             if kind_of(error) is Kind.UNAVAILABLE or because is not None:
                 log.warning("release_waits", error=error)
                 return False

@@ -14,6 +14,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from chassis import positions
 from chassis.crash import crash_point
 from chassis.database import Database
+from chassis.errors import SURROUNDINGS, Kind, kind_of
 from chassis.logs import logger
 from chassis.messages import Record
 from chassis.metrics import Metrics
@@ -53,7 +54,9 @@ class Partitions:
         self._held: dict[TopicPartition, float] = {}
         self._untold: dict[TopicPartition, int] = {}
         self._suspects: dict[TopicPartition, tuple[int, int]] = {}
-        self._preparing: asyncio.Task[None] | None = None
+        self._unprepared: frozenset[TopicPartition] = frozenset()
+        self._tries = 0
+        self._due = 0.0
         self.log: Log | None = None
 
     @property
@@ -68,23 +71,52 @@ class Partitions:
 
     def end(self) -> None:
         """Forget the assignment; nothing that was read under it is acted upon any more."""
-        if self._preparing is not None:
-            self._preparing.cancel()
-            self._preparing = None
+        self._unprepared, self._tries, self._due = frozenset(), 0, 0.0
         for known in (self._ready, self._held, self._untold, self._suspects):
             known.clear()
 
     async def begin(self, assigned: Iterable[TopicPartition], log: Log | None) -> None:
-        """Find out where to begin; once now, and if the database or the broker is away in the background."""
+        """Find out where to begin, now or, if the database or the broker is away, when `prepare` is called again."""
         self.end()
         self.log = log
-        wanted = set(assigned)
-        if not wanted:
+        self._unprepared = frozenset(assigned)
+        self._held = dict.fromkeys(self._unprepared, float("inf"))
+        self._pause(self._unprepared)
+        await self.prepare()
+
+    async def prepare(self) -> None:
+        """Seek what was assigned to the database's offsets and read on; nothing to do once that has succeeded.
+
+        What is away is waited for: a call before the pause is over changes nothing. Raises what is a bug.
+        """
+        wanted = self._unprepared
+        if not wanted or time.monotonic() < self._due:
             return
-        self._held = dict.fromkeys(wanted, float("inf"))
-        self._pause(wanted)
-        if not await self._prepare(wanted, 1):
-            self._preparing = asyncio.create_task(self._keep_preparing(wanted), name="prepare-partitions")
+        self._tries += 1
+        self._due = time.monotonic() + 2 * ASK_SECONDS  # Nobody else tries meanwhile.
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                starts = await self._find_starts(sorted(wanted))
+        except SURROUNDINGS as error:
+            # What a consumer refuses that was taken its partitions meanwhile is no bug, but no class of its own either.
+            if kind_of(error) is Kind.BUG and not isinstance(error, KafkaError):
+                raise
+            self._metrics.retries.add("assignment")
+            log.warning("assignment_waits", tries=self._tries, partitions=len(wanted), error=error)
+            if self._unprepared is wanted:
+                self._due = time.monotonic() + backoff_seconds(self._tries)
+            return
+        if self._unprepared is not wanted:  # Assigned anew while we asked.
+            return
+        self._unprepared = frozenset()
+        for place, start in starts.items():
+            if self.log is not None:
+                with suppress(IllegalStateError):
+                    self.log.seek(place, start)
+                    self._ready.add(place)
+            self._held.pop(place, None)
+        self._resume_places(starts)
+        log.info("partitions_ready", partitions=len(self._ready))
 
     async def current(self, records: Sequence[Record]) -> list[Record]:
         """Drop records that were fetched before the last seek: their partition stands at or below them again."""
@@ -156,32 +188,6 @@ class Partitions:
             return await self.log.position(place) <= offset
         except IllegalStateError:
             return True
-
-    async def _keep_preparing(self, wanted: set[TopicPartition]) -> None:
-        tries = 1
-        while not await self._prepare(wanted, tries):
-            tries += 1
-
-    async def _prepare(self, wanted: set[TopicPartition], tries: int) -> bool:
-        """Seek to the database's offsets and read on. Waits a little after a failure that is not the first."""
-        if tries > 1:
-            await asyncio.sleep(backoff_seconds(tries))
-        try:
-            async with asyncio.timeout(ASK_SECONDS):
-                starts = await self._find_starts(sorted(wanted))
-        except Exception as error:  # noqa: BLE001 - an end of this task would leave its partitions unread for ever
-            self._metrics.retries.add("assignment")
-            log.warning("assignment_waits", tries=tries, partitions=len(wanted), error=error)
-            return False
-        for place, start in starts.items():
-            if self.log is not None:
-                with suppress(IllegalStateError):
-                    self.log.seek(place, start)
-                    self._ready.add(place)
-            self._held.pop(place, None)
-        self._resume_places(starts)
-        log.info("partitions_ready", partitions=len(self._ready))
-        return True
 
     async def _find_starts(self, wanted: list[TopicPartition]) -> dict[TopicPartition, int]:
         """The offsets to begin at: the database's, unless the log has no such place any more, which is an alarm."""

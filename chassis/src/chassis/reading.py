@@ -36,7 +36,8 @@ def read_record(
 ) -> Message | Verdict | None:
     """The event a record holds; None for one this consumer does not act upon; a verdict on one nobody can read.
 
-    Never fails: whatever a record makes the reader do, only that record is condemned.
+    No bytes make it raise: a reader says `Unreadable`. Anything else is a bug of the reader, which the engine isolates
+    as it does a bug of the handler.
     """
     envelope = None
     try:
@@ -49,7 +50,7 @@ def read_record(
         fact = consumer.read(envelope, data, record.topic)
         if envelope.time - now > SKEW:
             raise Unreadable(SKEWED, f"the time is more than {SKEW.seconds // 60} minutes ahead")
-    except Exception as error:  # noqa: BLE001 - bytes of strangers: whatever they provoke, the others go on
+    except Unreadable as error:
         return condemn(record, error, envelope=envelope, letter_id=letter_id)
     return Message(
         envelope,

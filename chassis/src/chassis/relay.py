@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from chassis import pages, shards
 from chassis.crash import crash_point
 from chassis.database import Connection, Database, close_connection
-from chassis.errors import Kind, kind_of
+from chassis.errors import SURROUNDINGS, Kind, kind_of
 from chassis.logs import logger
 from chassis.metrics import Metrics
 from chassis.pages import Outgoing, Page
@@ -77,10 +77,8 @@ class Relay:
         while not stopping.is_set():
             self._woken.clear()
             try:
-                session = self._session or await self._begin()
-                published = await self._round(session)
-            except Exception as error:  # given up whatever failed, or its locks stay; a bug is raised again
-                await self._give_up()
+                published = await self._try()
+            except SURROUNDINGS as error:
                 if kind_of(error) is Kind.BUG and not isinstance(error, KafkaError):
                     raise
                 self._failures += 1
@@ -115,6 +113,14 @@ class Relay:
         self.acknowledged = Acknowledged(epoch, {})
         log.info("relay_started", epoch=epoch)
         return self._session
+
+    async def _try(self) -> int:
+        """One round; after any that fails nothing of the session is left, neither locks nor what a producer holds."""
+        try:
+            return await self._round(self._session or await self._begin())
+        except BaseException:
+            await self._give_up()
+            raise
 
     async def _give_up(self) -> None:
         session, self._session = self._session, None

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
@@ -20,7 +20,7 @@ from chassis.consuming import Consuming
 from chassis.database import Database
 from chassis.ends import Ends, Span
 from chassis.engine import Engine
-from chassis.errors import Kind, kind_of
+from chassis.errors import SURROUNDINGS, Kind, kind_of
 from chassis.health import LoopLag, health_routes
 from chassis.logs import configure_logs, logger, report_loop_errors
 from chassis.messages import Message
@@ -197,7 +197,7 @@ class Runtime:
                 # The text names a package, a version and a rule.
                 log.error("migration_refused", reason=str(error))
                 return self.stop(BAD_SETTINGS)
-            except Exception as error:  # noqa: BLE001 - told apart at once
+            except SURROUNDINGS as error:
                 tries += 1
                 if kind_of(error) is not Kind.UNAVAILABLE:
                     log.error("migration_failed", error=error)
@@ -252,19 +252,23 @@ class Runtime:
 
     async def _stop(self) -> None:
         log.info("service_stopping", exit_code=self.exit_code)
-        steps: list[tuple[str, Callable[[], Awaitable[object]]]] = []
-        if self._server is not None:
-            steps.append(("http", self._server.stop))
-        steps.append(("loops", self._supervisor.stop))
-        if self._consuming is not None:
-            steps.append(("consumer", self._consuming.stop))
-        steps += [("relay", self.relay.stop), ("ends", self._ends.close), ("database", self.database.close)]
-        for name, step in steps:
-            try:
-                async with asyncio.timeout(STEP_SECONDS):
-                    await step()
-            except Exception as error:  # noqa: BLE001 - the next step must run whatever this one did
-                log.warning("stop_incomplete", step=name, error=error)
+        # A stack of what is still to be stopped: each is, in this order, whatever becomes of those before it.
+        async with AsyncExitStack() as left:
+            for name, step in (
+                *(("database", self.database.close), ("ends", self._ends.close), ("relay", self.relay.stop)),
+                *([("consumer", self._consuming.stop)] if self._consuming is not None else []),
+                ("loops", self._supervisor.stop),
+                *([("http", self._server.stop)] if self._server is not None else []),
+            ):
+                left.push_async_callback(_stop_within, name, step)
+
+
+async def _stop_within(name: str, step: Callable[[], Awaitable[object]]) -> None:
+    try:
+        async with asyncio.timeout(STEP_SECONDS):
+            await step()
+    except SURROUNDINGS as error:
+        log.warning("stop_incomplete", step=name, error=error)
 
 
 async def _act_upon_nothing(_: Transaction, messages: Sequence[Message]) -> None:
@@ -285,7 +289,7 @@ def run(service: Service, settings: Settings) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(service, settings, axe))
-    except Exception as error:  # noqa: BLE001 - the interpreter would print its text
+    except Exception as error:  # noqa: BLE001 - else the interpreter prints the error's text, and a person's words with it
         log.critical("service_failed", error=error)
         return GAVE_UP
     finally:

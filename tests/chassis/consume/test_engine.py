@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError
 from workshop import IGNORED, Shop, body, build_engine, headers, until
 
 from chassis import dead_letters
@@ -121,6 +122,26 @@ async def test_what_the_handler_fails_at_is_found_by_halves_and_set_aside_alone(
     assert {(each.code, each.attempts, each.kind) for each in letters} == {(code, attempts, kind)}
     assert len({each.fingerprint for each in letters}) == 1
     assert "secret" not in str(letters)
+
+
+async def test_a_bug_of_the_reader_is_set_aside_alone_and_blocks_its_key(shop):
+    read = shop.engine._consumer.read
+
+    def stumbling(envelope, data, topic):
+        fact = read(envelope, data, topic)
+        return fact if fact.wish != "stumble" else fact.number / 0
+
+    shop.engine._consumer = replace(shop.engine._consumer, read=stumbling)
+    for number in range(9):
+        shop.note(f"k{number}")
+    shop.note("bad", "stumble")
+    shop.note("k1")
+    await shop.work()
+    await shop.check()
+    assert [(each.code, each.kind) for each in await shop.letters()] == [("bug-zerodivisionerror", "bug")]
+    shop.note("bad")
+    await shop.work()
+    assert sum(shop.handler.calls) == 10, "what comes later under the key waits"
 
 
 async def test_a_bug_that_passes_at_the_third_try_harms_nobody(shop):
@@ -366,6 +387,55 @@ async def test_an_offset_ahead_in_kafka_skips_nothing(database, language):
     await shop.open()
     await shop.work()
     await shop.check()
+
+
+def answers_with(bus, trouble):
+    """The broker answers with each of these errors once before it says where its logs begin."""
+    honest = bus.beginning_offsets
+
+    async def beginning_offsets(partitions):
+        if trouble:
+            raise trouble.pop()
+        return await honest(partitions)
+
+    bus.beginning_offsets = beginning_offsets
+
+
+async def test_an_assignment_during_an_outage_is_made_ready_by_the_loop(database, language):
+    shop = Shop(database, language)
+    shop.note("a")
+    answers_with(shop.bus, [KafkaConnectionError(), TimeoutError()])
+    await shop.open()
+    assert shop.bus.paused == set(shop.bus.logs) and not shop.engine.partitions
+    stopping = asyncio.Event()
+    loop = asyncio.create_task(shop.engine.run(stopping))
+
+    async def ready():
+        return bool(shop.engine.partitions)
+
+    await until(ready)
+    stopping.set()
+    await loop
+    await shop.work()
+    await shop.check()
+
+
+async def test_a_bug_in_making_ready_ends_the_loop_where_the_supervisor_sees_it(database, language, monkeypatch):
+    monkeypatch.setattr("chassis.partitions.ASK_SECONDS", 0.1)
+    shop = Shop(database, language)
+    answers_with(shop.bus, [ZeroDivisionError(), ZeroDivisionError()])
+    with pytest.raises(ZeroDivisionError):
+        await shop.open()
+    with pytest.raises(ZeroDivisionError):
+        await shop.engine.run(asyncio.Event())
+    loop = asyncio.create_task(shop.engine.run(stopping := asyncio.Event()))
+
+    async def ready():
+        return bool(shop.engine.partitions)
+
+    await until(ready)
+    stopping.set()
+    await loop
 
 
 async def test_records_lost_to_retention_raise_an_alarm(shop, capsys):
