@@ -54,16 +54,18 @@ async def process(
     clock_caught_up: ClockCaughtUp,
     *,
     releasing: Place | None = None,
+    because: Exception | None = None,
 ) -> Outcome:
     """Act upon records in order, each event once, and write down what is to be remembered of those that failed.
 
     `releasing` is a blocked key whose parked records these are: it does not block them. What it leaves parked is in
-    the outcome and not written again. Raises what is Unavailable; the transaction is then to be given up.
+    the outcome and not written again. `because` is an error that was found to be the records' fault only when all was
+    written: it condemns them unread. Raises what is Unavailable; the transaction is then to be given up.
     """
     outcome = Outcome()
     blocked = await _blocked(transaction, records, consumer)
     blocked.discard(releasing)
-    entries, unread = await _read(transaction, records, consumer, blocked, outcome)
+    entries, unread = await _read(transaction, records, consumer, blocked, outcome, because)
     if any(verdict.code == SKEWED for _, verdict in unread) and not await clock_caught_up():
         raise Unavailable("our clock is behind")
     entries = await _drop_seen(transaction, entries, outcome)
@@ -108,6 +110,7 @@ async def _read(
     consumer: Consumer,
     blocked: set[Place | None],
     outcome: Outcome,
+    because: Exception | None,
 ) -> tuple[list[_Entry], list[tuple[int, Verdict]]]:
     """What can be handed over, and what cannot be read. The latter blocks its key for the records after it."""
     redriven = await _redriven(transaction, records, consumer, outcome)
@@ -117,7 +120,11 @@ async def _read(
         letter_id = redriven.get(index)
         if letter_id is PASSED_OVER:
             continue
-        read = read_record(record, consumer, transaction.now, letter_id=letter_id)
+        read: Message | Verdict | None
+        if because is None:
+            read = read_record(record, consumer, transaction.now, letter_id=letter_id)
+        else:
+            read = condemn(record, because, envelope=None, letter_id=letter_id)
         if read is None:
             outcome.passed_over["not-ours"] += 1
         elif letter_id is None and _place(record) in waits:

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from faststream.kafka import KafkaBroker
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
-from chassis import dead_letters, inbox, parking, positions
+from chassis import inbox, parking, positions
 from chassis.batch import ClockCaughtUp, Outcome, process
 from chassis.breaker import Breaker, Limits
 from chassis.clock import Clock, SystemClock
@@ -28,7 +28,6 @@ from chassis.reading import Consumer
 from chassis.subscription import subscribe
 from chassis.supervision import backoff_seconds, wait_until
 from chassis.transaction import Transaction
-from chassis.verdicts import condemn
 from contracts.system import ClockSet
 from contracts.topics import CLOCK
 
@@ -222,10 +221,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             crash_point("fenced")
             fresh = [record for record in records if record.offset >= was[place_of(record)]]
             transaction = Transaction(connection, await self._clock.read(connection), self.name)
-            if because is None:
-                outcome = await process(transaction, fresh, consumer, self._caught_up(connection))
-            else:
-                outcome = await self._condemn(transaction, fresh, because)
+            outcome = await process(transaction, fresh, consumer, self._caught_up(connection), because=because)
             said = await transaction.flush()
             crash_point("before-commit")
         crash_point("committed")
@@ -244,11 +240,10 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 queue = await parking.waiting(connection, self.name, place, limit)
                 transaction = Transaction(connection, await self._clock.read(connection), self.name)
                 records = [parked.record for parked in queue]
-                if because is None:
-                    caught_up = self._caught_up(connection)
-                    outcome = await process(transaction, records, self._consumer, caught_up, releasing=place)
-                else:
-                    outcome = await self._condemn(transaction, records, because)
+                caught_up = self._caught_up(connection)
+                outcome = await process(
+                    transaction, records, self._consumer, caught_up, releasing=place, because=because
+                )
                 gone = [parked.number for index, parked in enumerate(queue) if index not in outcome.parked]
                 await parking.unpark(connection, gone)
                 blocked_again = any(verdict.blocks_key for verdict in outcome.set_aside)
@@ -264,12 +259,6 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._count(records, outcome, 0.0)
         self._committed(said)
         return True
-
-    async def _condemn(self, transaction: Transaction, records: Sequence[Record], error: Exception) -> Outcome:
-        """Set a record aside whose effects cannot be written, unless it is one that waits behind another."""
-        verdicts = [condemn(record, error, envelope=None) for record in records]
-        await dead_letters.record(transaction, verdicts, self._consumer.release)
-        return Outcome(set_aside=verdicts)
 
     async def _set_clock(self, transaction: Transaction, messages: Sequence[Message]) -> None:
         for message in messages:

@@ -138,10 +138,14 @@ async def test_a_bug_of_the_reader_is_set_aside_alone_and_blocks_its_key(shop):
     shop.note("k1")
     await shop.work()
     await shop.check()
-    assert [(each.code, each.kind) for each in await shop.letters()] == [("bug-zerodivisionerror", "bug")]
+    (letter,) = await shop.letters()
+    assert (letter.code, letter.kind) == ("bug-zerodivisionerror", "bug")
     shop.note("bad")
     await shop.work()
     assert sum(shop.handler.calls) == 10, "what comes later under the key waits"
+    await shop.redrive(letter)
+    await shop.work()
+    assert [each.letter_id for each in await shop.letters("open")] == [letter.letter_id], "the same letter, open again"
 
 
 async def test_a_bug_that_passes_at_the_third_try_harms_nobody(shop):
