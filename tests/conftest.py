@@ -1,7 +1,6 @@
 """One real broker and one real database for the whole test session; topics and databases are cheap, servers are not."""
 
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from guichet.stack.kafka import Kafka, create_topics
 from guichet.stack.postgres import Postgres
+from guichet.stack.state import new_home
 
 # No test depends on how fast the machine is: a law has no deadline, and may be slow to draw.
 settings.register_profile("guichet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -41,8 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def stack_home() -> Iterator[Path]:
     """A folder of this session alone, so that several sessions can run at once."""
-    home = Path(tempfile.mkdtemp(prefix="guichet-tests-")).resolve()
-    home.chmod(0o711)
+    home = new_home("tests")
     yield home
     shutil.rmtree(home, ignore_errors=True)
 

@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import signal
-import tempfile
 from pathlib import Path
 
 import asyncpg
@@ -19,6 +18,7 @@ import pages
 from audit.deployment import ROLES, ensure_database, ensure_roles, ensure_tables
 from chassis.database import Database
 from guichet.stack.postgres import Postgres
+from guichet.stack.state import new_home
 from guichet_verify.leaves import parse
 
 KILLS = int(os.environ.get("GUICHET_TEST_KILLS", "3"))
@@ -72,8 +72,7 @@ async def test_a_data_file_edited_on_disk_is_found_by_its_page_and_with_a_new_ch
 @pytest.fixture
 def home():
     """A folder of its own, which the server's user can pass through."""
-    found = Path(tempfile.mkdtemp(prefix="guichet-killed-")).resolve()
-    found.chmod(0o711)
+    found = new_home("killed")
     yield found
     shutil.rmtree(found, ignore_errors=True)
 

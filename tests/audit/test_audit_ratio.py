@@ -1,19 +1,17 @@
 """The benchmark of the trail passes every record both ways, and reports the middle of its rounds."""
 
 import shutil
-from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
 from guichet.bench.ratio import steady_rate
 from guichet.bench.trail import audit_ratio, summary
+from guichet.stack.state import new_home
 
 
 @pytest.fixture
 def home():
-    folder = Path(mkdtemp(prefix="guichet-bench-test-")).resolve()
-    folder.chmod(0o711)
+    folder = new_home("bench-test")
     yield folder
     shutil.rmtree(folder)
 

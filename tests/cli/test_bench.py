@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
@@ -11,14 +10,14 @@ from compliance.assessment import assess
 from guichet.bench.assessments import assessments, cases, cost_of_one, reference
 from guichet.bench.ratio import hop_ratio, summary
 from guichet.demo.scenario import load_scenario
+from guichet.stack.state import new_home
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    folder = Path(mkdtemp(prefix="guichet-bench-test-")).resolve()
-    folder.chmod(0o711)
+    folder = new_home("bench-test")
     yield folder
     shutil.rmtree(folder)
 

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from contracts.identity import request_id
 from guichet.demo.scenario import load_scenario
 from guichet.stack.quiet import wait_quiet
 from guichet.stack.stack import Stack
-from guichet.stack.state import load
+from guichet.stack.state import load, new_home
 
 pytestmark = pytest.mark.journey
 
@@ -40,15 +39,9 @@ class Ran:
 Guichet = Callable[..., Awaitable[Ran]]
 
 
-def new_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="guichet-commands-")).resolve()
-    folder.chmod(0o711)
-    return folder
-
-
 @pytest.fixture(scope="module")
 async def home() -> AsyncIterator[Path]:
-    folder = new_folder()
+    folder = new_home("commands")
     await Stack.start(folder, supervised=False, sandbox_start=load_scenario().start)
     yield folder
     left = await Stack(folder).down()

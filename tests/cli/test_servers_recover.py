@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import socket
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,13 +16,14 @@ from guichet.stack import processes
 from guichet.stack.errors import StackError
 from guichet.stack.kafka import Kafka, create_topics
 from guichet.stack.postgres import Postgres
+from guichet.stack.state import new_home
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="guichet-home-")).resolve()
+    folder = new_home("home")
     yield folder
     for left in processes.members(folder):
         left.stop(seconds=1)

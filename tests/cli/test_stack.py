@@ -7,7 +7,6 @@ import signal
 import socket
 import stat
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from guichet.stack.quiet import wait_quiet
 from guichet.stack.report import report
 from guichet.stack.stack import Stack
 from guichet.stack.state import SERVICES, WATCHERS, StackState, load
+from guichet.stack.state import new_home as fresh_home
 
 pytestmark = pytest.mark.journey
 
@@ -35,10 +35,8 @@ async def new_home() -> AsyncIterator[NewHome]:
     homes: list[Path] = []
 
     def make() -> Path:
-        home = Path(tempfile.mkdtemp(prefix="guichet-stack-")).resolve()
-        home.chmod(0o711)
-        homes.append(home)
-        return home
+        homes.append(fresh_home("stack"))
+        return homes[-1]
 
     yield make
     for home in homes:

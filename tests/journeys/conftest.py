@@ -21,4 +21,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 async def start_stack() -> AsyncIterator[StartStack]:
     """`home, state = await start_stack()`: a stack of the test's own, supervised, ended and removed after the test."""
     async with AsyncExitStack() as stacks:
-        yield lambda: stacks.enter_async_context(stack_of("guichet-journey-"))
+        yield lambda: stacks.enter_async_context(stack_of("journey"))

@@ -65,7 +65,7 @@ def last_moment(day: date) -> datetime:
 @pytest.fixture(scope="module")
 async def answers() -> dict[str, Json]:
     """Every history told day by day, each case asked during the day it asks about; by case id."""
-    async with stack_of("guichet-cases-") as (_, state):
+    async with stack_of("cases") as (_, state):
         return await told_day_by_day(state)
 
 

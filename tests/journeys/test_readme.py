@@ -5,11 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from guichet.stack.state import new_home
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -46,8 +47,7 @@ def run(command: list[str], home: Path) -> str:
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A home for the stack, whose processes end with the test whatever happened."""
-    made = Path(tempfile.mkdtemp(prefix="guichet-readme-")).resolve()
-    made.chmod(0o711)
+    made = new_home("readme")
     yield made
     run(["guichet", "down"], made)
     shutil.rmtree(made, ignore_errors=True)

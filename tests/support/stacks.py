@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -19,7 +18,7 @@ import httpx
 
 from contracts.identity import request_id
 from guichet.stack.stack import Stack
-from guichet.stack.state import StackState
+from guichet.stack.state import StackState, new_home
 
 Json = dict[str, Any]
 StartStack = Callable[[], Awaitable[tuple[Path, StackState]]]
@@ -29,17 +28,10 @@ START = datetime(2026, 6, 30, 6, 0, tzinfo=UTC)
 """Before the first day of any case."""
 
 
-def new_home(prefix: str) -> Path:
-    """A home folder that the database's own user may pass through."""
-    home = Path(tempfile.mkdtemp(prefix=prefix)).resolve()
-    home.chmod(0o711)
-    return home
-
-
 @asynccontextmanager
-async def stack_of(prefix: str) -> AsyncIterator[tuple[Path, StackState]]:
+async def stack_of(kind: str) -> AsyncIterator[tuple[Path, StackState]]:
     """A supervised stack and its home, that stands while the context is open; it leaves neither process nor folder."""
-    home = new_home(prefix)
+    home = new_home(kind)
     try:
         yield home, await Stack.start(home, sandbox_start=START)
     finally:

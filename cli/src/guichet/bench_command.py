@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import tempfile
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from guichet import console
+from guichet.stack.state import new_home
 
 
 class Part(StrEnum):
@@ -87,14 +87,8 @@ async def _measure(quick: bool, bundle_events: int, tell: Callable[[str], None])
     return found
 
 
-def _new_folder() -> Path:
-    home = Path(tempfile.mkdtemp(prefix="guichet-bench-")).resolve()
-    home.chmod(0o711)
-    return home
-
-
 async def _in_a_folder(measure: Callable[[Path], Any]) -> dict[str, Any]:
-    home = _new_folder()
+    home = new_home("bench")
     try:
         measured: dict[str, Any] = await measure(home)
         return measured

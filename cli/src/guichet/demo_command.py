@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ from guichet.demo.story import Story, final
 from guichet.demo.tampering import change_one_byte, copied, verify
 from guichet.stack.errors import StackError
 from guichet.stack.stack import Stack
-from guichet.stack.state import StackState
+from guichet.stack.state import StackState, new_home
 
 Tell = Callable[[str], None]
 
@@ -32,7 +31,7 @@ def demo(
 
     Example: guichet demo --keep
     """
-    home = _new_folder()
+    home = new_home("demo")
     try:
         found = asyncio.run(_demo(home, keep, as_json))
     finally:
@@ -45,12 +44,6 @@ def demo(
             f"{len(found['differences'])} things did not come out as they must",
             "guichet demo --keep, then guichet logs",
         )
-
-
-def _new_folder() -> Path:
-    home = Path(tempfile.mkdtemp(prefix="guichet-demo-")).resolve()
-    home.chmod(0o711)
-    return home
 
 
 async def _demo(home: Path, keep: bool, as_json: bool) -> dict[str, Any]:

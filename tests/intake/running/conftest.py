@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -29,6 +28,7 @@ from contracts.structured import decode_structured
 from contracts.topics import CATALOGUE, ENVIRONMENTS, PORTAL, REQUESTS, TOPICS
 from guichet.stack.kafka import Kafka, create_topics
 from guichet.stack.postgres import Postgres
+from guichet.stack.state import new_home
 
 T = TypeVar("T")
 Headers = Sequence[tuple[str, bytes | None]]
@@ -257,8 +257,7 @@ def describe() -> Callable[[str, str], Json]:
 @pytest.fixture(scope="package")
 def intake_home() -> Iterator[Path]:
     """Where the broker of these tests lives."""
-    home = Path(tempfile.mkdtemp(prefix="guichet-intake-")).resolve()
-    home.chmod(0o711)
+    home = new_home("intake")
     yield home
     shutil.rmtree(home, ignore_errors=True)
 

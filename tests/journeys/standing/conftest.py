@@ -12,7 +12,7 @@ from stacks import stack_of
 @pytest.fixture(scope="package")
 async def standing_at_home() -> AsyncIterator[tuple[Path, StackState]]:
     """The stack with its home. What a journey sends is its own; the clock of all it moves by hours at most."""
-    async with stack_of("guichet-standing-") as stack:
+    async with stack_of("standing") as stack:
         yield stack
 
 

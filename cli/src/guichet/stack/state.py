@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import secrets
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -151,6 +152,13 @@ def environments_file(home: Path) -> Path | None:
 def home_folder(named: Path | None = None) -> Path:
     """The folder of the stack: `named`, else `$GUICHET_HOME`, else `.guichet` here; absolute, links resolved."""
     return Path(named or os.environ.get("GUICHET_HOME") or ".guichet").resolve()
+
+
+def new_home(kind: str) -> Path:
+    """A new folder in the folder for temporary files, which the database's own user may pass through."""
+    home = Path(tempfile.mkdtemp(prefix=f"guichet-{kind}-")).resolve()
+    home.chmod(0o711)
+    return home
 
 
 def load(home: Path) -> StackState:

@@ -114,13 +114,7 @@ def open_bundles(paths: Sequence[Path], policy: Policy, tell: Callable[[int], No
         for path in paths:
             bundle = Bundle(stack.enter_context(Container(path)))
             found = [
-                Piece(
-                    bundle,
-                    number,
-                    open_checkpoint(bundle.checkpoint(number), policy.keys).checkpoint,
-                    part.start,
-                    part.end,
-                )
+                Piece(bundle, number, _signed(bundle, number, policy), part.start, part.end)
                 for number, part in enumerate(bundle.manifest.logs)
                 if part.indexes is None
             ]
@@ -144,9 +138,7 @@ def join(name: str, pieces: Sequence[Piece], spans: Mapping[tuple[str, int], Spa
     """
     problems: list[str] = []
     wholes: list[Whole] = []
-    for origin, group in groupby(
-        sorted(pieces, key=lambda each: each.checkpoint.origin), lambda each: each.checkpoint.origin
-    ):
+    for origin, group in groupby(sorted(pieces, key=_origin), _origin):
         place = re.fullmatch(re.escape(name) + r"/trail/([^/]+)/([0-9]+)/([0-9]+)", origin)
         if place is None:
             problems.append(f"{origin}: a log of another installation")

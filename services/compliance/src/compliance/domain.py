@@ -6,7 +6,7 @@ from compliance.assessment import Assessment
 from compliance.calendars import DAY
 from compliance.coded import Finding
 from compliance.deadline_facts import deadline_facts
-from compliance.permit_facts import new_breaches, permit_facts
+from compliance.permit_facts import new_breaches, permit_facts, since
 from compliance.procedure import (
     ANSWERED,
     BLOCKED,
@@ -130,16 +130,14 @@ def _silence(reasons: Iterable[Finding]) -> Finding:
 
 
 def _appeals(before: Assessment | None, after: Assessment, request_id: str) -> Iterator[Fact]:
-    known = () if before is None else before.particulars.appeals
-    for appeal in after.particulars.appeals:
-        if appeal not in known:
-            yield said.AppealRecorded(
-                request_id=request_id,
-                on=after.as_of,
-                outcome=None if after.outcome is None else outcome_word(after.outcome),
-                code=appeal.lodged.code,
-                citation=appeal.lodged.citation,
-            )
+    for appeal in since(before, after, lambda told: told.appeals):
+        yield said.AppealRecorded(
+            request_id=request_id,
+            on=after.as_of,
+            outcome=None if after.outcome is None else outcome_word(after.outcome),
+            code=appeal.lodged.code,
+            citation=appeal.lodged.citation,
+        )
 
 
 def _outputs(before: Assessment | None, after: Assessment, request_id: str) -> Iterator[Fact]:

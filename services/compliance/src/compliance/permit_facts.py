@@ -1,8 +1,9 @@
 """Facts about a permit: issued, amended, extended, suspended, resumed, revoked, expired, closed, data asked for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
-from compliance.assessment import Assessment, PermittedDataset, PermitView
+from compliance.assessment import Assessment, Particulars, PermittedDataset, PermitView
 from compliance.calendars import DAY
 from compliance.coded import Finding, once
 from compliance.held import last_permit
@@ -13,6 +14,8 @@ from contracts import compliance as said
 from contracts.facts import Fact
 from contracts.identity import permit_id
 from contracts.vocabulary import Reason
+
+T = TypeVar("T")
 
 
 def permit_facts(before: Assessment | None, after: Assessment, request_id: str, input_hash: str) -> Iterator[Fact]:
@@ -164,30 +167,26 @@ def _extension_refused(
 
 
 def _refused_amendments(before: Assessment | None, after: Assessment, request_id: str) -> Iterator[Fact]:
-    known = () if before is None else before.particulars.refused_amendments
-    for refused in after.particulars.refused_amendments:
-        if refused not in known:
-            yield said.AmendmentRefused(
-                request_id=request_id,
-                on=after.as_of,
-                permit_id=permit_id(request_id),
-                add_datasets=refused.add_datasets,
-                remove_datasets=refused.remove_datasets,
-                reasons=tuple(map(reason, refused.reasons)),
-            )
+    for refused in since(before, after, lambda told: told.refused_amendments):
+        yield said.AmendmentRefused(
+            request_id=request_id,
+            on=after.as_of,
+            permit_id=permit_id(request_id),
+            add_datasets=refused.add_datasets,
+            remove_datasets=refused.remove_datasets,
+            reasons=tuple(map(reason, refused.reasons)),
+        )
 
 
 def _excluded(before: Assessment | None, after: Assessment, request_id: str) -> Iterator[Fact]:
-    known = () if before is None else before.particulars.exclusions
-    for exclusion in after.particulars.exclusions:
-        if exclusion not in known:
-            yield said.ApplicantExcluded(
-                request_id=request_id,
-                on=after.as_of,
-                permit_id=permit_id(request_id),
-                until=exclusion.until,
-                reasons=tuple(map(reason, exclusion.reasons)),
-            )
+    for exclusion in since(before, after, lambda told: told.exclusions):
+        yield said.ApplicantExcluded(
+            request_id=request_id,
+            on=after.as_of,
+            permit_id=permit_id(request_id),
+            until=exclusion.until,
+            reasons=tuple(map(reason, exclusion.reasons)),
+        )
 
 
 def _status(before: Assessment | None, after: Assessment, permit: PermitView, request_id: str) -> Iterator[Fact]:
@@ -220,12 +219,16 @@ def _new(before: Assessment | None, after: Assessment) -> tuple[Reason, ...]:
     known = () if before is None else before.reasons
     found = [each for each in after.reasons if each not in known]
     found += [Finding(breach.code, breach.citation) for breach in new_breaches(before, after)]
-    known_orders = () if before is None else before.particulars.orders
-    found += [order.finding for order in after.particulars.orders if order not in known_orders]
+    found += [order.finding for order in since(before, after, lambda told: told.orders)]
     return tuple(map(reason, once(found)))
 
 
 def new_breaches(before: Assessment | None, after: Assessment) -> tuple[Breach, ...]:
     """What was done since that the law does not allow, the same again included."""
-    known = () if before is None else before.particulars.breaches
-    return tuple(breach for breach in after.particulars.breaches if breach not in known)
+    return since(before, after, lambda told: told.breaches)
+
+
+def since(before: Assessment | None, after: Assessment, part: Callable[[Particulars], tuple[T, ...]]) -> tuple[T, ...]:
+    """What stands in a part of the particulars, and did not before."""
+    known = () if before is None else part(before.particulars)
+    return tuple(each for each in part(after.particulars) if each not in known)
