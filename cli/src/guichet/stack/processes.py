@@ -36,16 +36,6 @@ class Process:
         """Whether this very process is running."""
         return self.handle() is not None
 
-    def rss(self) -> int:
-        """Resident memory in bytes, of the process and its children; 0 when it has ended."""
-        found = self.handle()
-        if found is None:
-            return 0
-        try:
-            return int(found.memory_info().rss)
-        except psutil.Error:
-            return 0
-
     def send(self, number: int) -> None:
         """Sends a signal to this very process; nothing happens when it has ended."""
         found = self.handle()

@@ -24,8 +24,6 @@ def _memory(pid: int | None) -> int:
         family = [top, *top.children(recursive=True)]
     except psutil.Error:
         return 0
-    if len(family) == 1:
-        return _resident(top)
     total = 0
     for each in family:
         try:

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -16,6 +15,7 @@ import httpx
 from guichet import demo_data
 from guichet.stack import databases, processes, watchers
 from guichet.stack.errors import StackError
+from guichet.stack.launching import Launcher, Start
 from guichet.stack.ports import free_ports, is_free
 from guichet.stack.quiet import client
 from guichet.stack.state import SERVICES, Instance, Running, ServiceState, StackState, environments_file, home_folder
@@ -70,9 +70,6 @@ def environment(home: Path, state: StackState, name: str, port: int) -> dict[str
         "GUICHET_CLOCK": "sandbox" if state.sandbox else "system",
         "GUICHET_SESSION_SECONDS": "6",
         "GUICHET_REPORT_SECONDS": "10",
-        "PYTHONUNBUFFERED": "1",
-        # glibc keeps an arena for each thread otherwise, and never gives them back.
-        "MALLOC_ARENA_MAX": "2",
     }
     if name == "intake":
         given["GUICHET_PORTALS_FILE"] = str(portals_file(home, state))
@@ -105,31 +102,51 @@ def choose_instances(state: StackState) -> None:
             service.instances.append(Instance(port=0))
 
 
-def start(home: Path, state: StackState, only: Collection[str] | None = None) -> list[str]:
-    """Starts every process of a service that does not run, or those of them named in `only`; returns their names."""
-    started: list[str] = []
+def launcher(home: Path, state: StackState) -> Launcher | None:
+    """What the processes of all services can be started from, or None when all of them run."""
+    if state.services and all(each.alive() for each in state.processes()):
+        return None
+    return Launcher(home, [*SERVICES, *watchers.MODULES.values()])
+
+
+def start(
+    home: Path, state: StackState, only: Collection[str] | None = None, prepared: Launcher | None = None
+) -> list[str]:
+    """Starts every process of a service that does not run, or those of them named in `only`; returns their names.
+
+    `prepared` has imported already; without it, only what is to be started is imported.
+    """
+    due = _due(home, state, only)
+    if not due:
+        return []
+    with prepared or Launcher(home, [each.module for _, each in due]) as copies:
+        started = copies.launch([each for _, each in due])
+    for instance, each in due:
+        process = started[each.name]
+        instance.running = Running(pid=process.pid, started=process.started)
+    return list(started)
+
+
+def _due(home: Path, state: StackState, only: Collection[str] | None) -> list[tuple[Instance, Start]]:
+    due = []
     taken = {each.port for service in state.services.values() for each in service.instances}
     watchers.choose(home, state, taken)
     for name, service in state.services.items():
         for number, instance in enumerate(service.instances):
             called = process_name(service, name, number)
-            if instance.running and instance.running.process(called).alive():
-                continue
-            if only is not None and called not in only:
+            if instance.alive(called) or (only is not None and called not in only):
                 continue
             if not instance.port or not is_free(instance.port):
                 instance.port = free_ports(1, taken)[0]
                 taken.add(instance.port)
-            process = processes.spawn(
-                called,
-                [sys.executable, "-m", name],
-                home=home,
-                log=log_of(home, called),
-                environment=environment(home, state, name, instance.port),
-            )
-            instance.running = Running(pid=process.pid, started=process.started)
-            started.append(called)
-    return started + watchers.start(home, state, only)
+            told = environment(home, state, name, instance.port)
+            due.append((instance, Start(called, name, str(log_of(home, called)), told)))
+    for name, watcher in state.watchers.items():
+        if watcher.alive(name) or (only is not None and name not in only):
+            continue
+        told = watchers.environment(home, state, name)
+        due.append((watcher, Start(name, watchers.MODULES[name], str(log_of(home, name)), told)))
+    return due
 
 
 def stop(state: StackState, seconds: float = 20.0) -> None:
@@ -161,7 +178,7 @@ async def until_ready(home: Path, state: StackState, seconds: float = 180.0) -> 
             for called, instance in list(waiting.items()):
                 if await _ready(asking, instance.url):
                     del waiting[called]
-                elif not (instance.running and instance.running.process(called).alive()):
+                elif not instance.alive(called):
                     log = log_of(home, called)
                     raise StackError(f"{called} ended while starting: {processes.tail(log, 3)}", f"read {log}")
             if waiting and time.monotonic() > deadline:

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -70,9 +71,10 @@ class Stack:
             state = load_if_any(self.home) or self._new()
             state.replicas = max(state.replicas, self.replicas)
             self._clear_strays(state)
-            await self._raise_base(state)
-            self.tell("starting the services")
-            services.start(self.home, state)
+            with services.launcher(self.home, state) or nullcontext() as launcher:
+                await self._raise_base(state)
+                self.tell("starting the services")
+                services.start(self.home, state, prepared=launcher)
             save(self.home, state)
             if state.prepared:
                 await services.until_ready(self.home, state)

@@ -68,6 +68,10 @@ class Instance(BaseModel):
         """Where it answers HTTP."""
         return f"http://127.0.0.1:{self.port}"
 
+    def alive(self, name: str) -> bool:
+        """Whether the process of this name that was started last runs."""
+        return self.running is not None and self.running.process(name).alive()
+
 
 class ServiceState(BaseModel):
     """A service: its database and its processes; `url` is that of the first."""

@@ -2,15 +2,14 @@
 
 import os
 import signal
-import sys
 from collections.abc import Collection
 from pathlib import Path
 
 from audit import deployment
 from audit.signing import keys
-from guichet.stack import databases, processes
+from guichet.stack import databases
 from guichet.stack.ports import free_ports, is_free
-from guichet.stack.state import WATCHERS, Instance, Running, StackState
+from guichet.stack.state import WATCHERS, Instance, StackState
 from provisioning.certificate_keys import signing_key
 
 MODULES = {"signer": "audit.signing", "witness": "guichet_witness"}
@@ -43,29 +42,10 @@ def choose(home: Path, state: StackState, taken: Collection[int]) -> None:
     """A port for each, before anything is told of it."""
     for name in WATCHERS:
         watcher = state.watchers.setdefault(name, Instance(port=0))
-        alive = watcher.running and watcher.running.process(name).alive()
-        if not alive and (not watcher.port or not is_free(watcher.port)):
+        if not watcher.alive(name) and (not watcher.port or not is_free(watcher.port)):
             others = {each.port for each in state.watchers.values()}
             watcher.port = free_ports(1, {*taken, *others})[0]
     ensure_keys(home, state)
-
-
-def start(home: Path, state: StackState, only: Collection[str] | None = None) -> list[str]:
-    """Starts those that do not run, or those of them named in `only`; returns their names."""
-    started = []
-    for name, watcher in state.watchers.items():
-        if (watcher.running and watcher.running.process(name).alive()) or (only is not None and name not in only):
-            continue
-        process = processes.spawn(
-            name,
-            [sys.executable, "-m", MODULES[name]],
-            home=home,
-            log=home / "logs" / f"{name}.log",
-            environment=_environment(home, state, name),
-        )
-        watcher.running = Running(pid=process.pid, started=process.started)
-        started.append(name)
-    return started
 
 
 def stop(state: StackState, seconds: float = 10.0) -> None:
@@ -77,9 +57,9 @@ def stop(state: StackState, seconds: float = 10.0) -> None:
         process.stop(seconds=seconds)
 
 
-def _environment(home: Path, state: StackState, name: str) -> dict[str, str]:
+def environment(home: Path, state: StackState, name: str) -> dict[str, str]:
+    """The variables of one of them; no GUICHET_* variable of the caller's own is passed on."""
     given = {key: value for key, value in os.environ.items() if not key.startswith("GUICHET_")}
-    given |= {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
     port = state.watchers[name].port
     if name == "witness":
         return given | {

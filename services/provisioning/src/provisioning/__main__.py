@@ -5,5 +5,6 @@ from chassis.settings import read_settings
 from provisioning.app import build
 from provisioning.settings import ProvisioningSettings
 
-settings = read_settings(ProvisioningSettings)
-raise SystemExit(run(build(settings), settings))
+if __name__ == "__main__":
+    settings = read_settings(ProvisioningSettings)
+    raise SystemExit(run(build(settings), settings))
