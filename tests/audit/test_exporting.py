@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from guichet_verify.notes import sign_note
 from guichet_verify.report import Level, Report, Status
 from guichet_verify.tree import leaf_hash, verify_inclusion
 from guichet_verify.verification import Asked, verify_bundle
+from programs import run_guichet
 from signed_trails import KEY, POLICY, REQUEST, export, say, sign
 
 
@@ -216,13 +216,5 @@ async def test_the_command_writes_a_bundle_and_verifies_it(recorded, tmp_path) -
 
 async def guichet(*words: object) -> tuple[int, str]:
     """Runs the command."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "guichet",
-        *map(str, words),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    return process.returncode or 0, said.decode()
+    ran = await run_guichet(*words)
+    return ran.code, ran.out + ran.err

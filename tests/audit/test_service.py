@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import socket
-import sys
 from datetime import UTC, datetime
 
 import httpx
@@ -18,6 +17,7 @@ from contracts.identity import request_id
 from contracts.topics import REQUESTS, TOPICS
 from guichet.stack.kafka import create_topics
 from guichet_verify.leaves import parse
+from programs import Program
 
 KILLS = int(os.environ.get("GUICHET_TEST_KILLS", "3"))
 """How often the writer is killed under load; the default is a look, 50 is the proof."""
@@ -43,9 +43,7 @@ class Service:
         self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
 
     async def start(self):
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "audit", env=self.environment, stdout=asyncio.subprocess.DEVNULL
-        )
+        self.process = Program("audit", env=self.environment)
 
     async def kill(self, number=signal.SIGKILL):
         self.process.send_signal(number)

@@ -1,8 +1,6 @@
 """A story is readable: who, when in Paris, what in words, under which rule, and what is still due."""
 
-import asyncio
 import json
-import sys
 
 import pytest
 
@@ -10,6 +8,7 @@ from contracts.registry import FACTS
 from guichet import trace_command, trace_words
 from guichet.trace_command import actor_of, local_time, open_periods, short_type
 from guichet.trace_words import cited, words_of
+from programs import run_guichet
 
 
 def event(number, type_, data, cause=None, source="/guichet/compliance"):
@@ -106,11 +105,8 @@ def test_an_actor_is_the_last_word_of_a_source():
 
 
 async def guichet(*arguments):
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "guichet", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    out, error = await process.communicate()
-    return process.returncode, out.decode(), error.decode()
+    ran = await run_guichet(*arguments)
+    return ran.code, ran.out, ran.err
 
 
 async def test_audit_verify_says_whether_a_trail_holds_by_its_exit_code(trail):

@@ -1,12 +1,8 @@
 """The verbs as a person runs them, on one real stack."""
 
-import asyncio
 import json
-import os
 import shutil
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +15,9 @@ from guichet.demo.scenario import load_scenario
 from guichet.stack.quiet import wait_quiet
 from guichet.stack.stack import Stack
 from guichet.stack.state import load, new_home
+from programs import Ran, run_guichet
 
 pytestmark = pytest.mark.journey
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command printed and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 Guichet = Callable[..., Awaitable[Ran]]
@@ -52,16 +36,7 @@ async def home() -> AsyncIterator[Path]:
 @pytest.fixture(scope="module")
 def guichet(home: Path) -> Guichet:
     async def run(*words: str, given: str = "", at: Path = home) -> Ran:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "guichet", *words),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "GUICHET_HOME": str(at)},
-        )
-        out, err = await process.communicate(given.encode())
-        assert process.returncode is not None
-        return Ran(process.returncode, out.decode(), err.decode())
+        return await run_guichet(*words, given=given, GUICHET_HOME=str(at))
 
     return run
 

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import sys
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from tests.provisioning.conftest import ENVIRONMENT, Bench, permit, running
 from tests.provisioning.test_rehosting import COVERED, OTHER, lose, traces_of, two_environments
@@ -17,20 +11,10 @@ from tests.provisioning.test_rehosting import COVERED, OTHER, lose, traces_of, t
 from guichet.stack.postgres import Postgres
 from guichet.stack.state import FILE, PostgresState, ServiceState, StackState
 from guichet.stack.watchers import certificate_key
+from programs import Ran, run_guichet
 from provisioning.certificate import SIGNER
 from provisioning.certificate_keys import public_file
 from provisioning.terms import Terms
-
-
-@dataclass(frozen=True)
-class Answer:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 def at_home(home: Path, bench: Bench) -> None:
@@ -45,18 +29,8 @@ def at_home(home: Path, bench: Bench) -> None:
     (home / FILE).write_text(state.model_dump_json(), "utf-8")
 
 
-async def guichet(home: Path, *arguments: str) -> Answer:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "guichet",
-        *arguments,
-        env={**os.environ, "GUICHET_HOME": str(home), "COLUMNS": "200"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    return Answer(process.returncode or 0, out.decode(), err.decode())
+async def guichet(home: Path, *arguments: str) -> Ran:
+    return await run_guichet(*arguments, GUICHET_HOME=str(home), COLUMNS="200")
 
 
 async def test_a_rehosting_is_tried_dry_done_and_its_certificate_verified(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from guichet.stack.postgres import Postgres
+from programs import run_guichet
 from provisioning.conformance import CHECKS, Check, certify, enter, protocol_checks, run
 from provisioning.environments import Environment
 from provisioning.environments.http import HttpEnvironment
@@ -80,12 +77,8 @@ async def test_a_broken_promise_is_found(kind: str) -> None:
 
 async def command(*words: str, **variables: str) -> tuple[int, str, str]:
     """The guichet command as a process of its own: exit code, output, errors."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "guichet", *words, env=os.environ | variables, stdout=PIPE, stderr=PIPE
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    ran = await run_guichet(*words, **variables)
+    return ran.code, ran.out, ran.err
 
 
 async def test_whoever_builds_a_provisioner_can_certify_it(host: Host, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from contracts.compliance import PermitAmended, PermitExpired, PermitResumed, Pe
 from contracts.facts import Fact
 from contracts.identity import permit_id, workspace_id
 from guichet.stack.postgres import Postgres
+from programs import Program
 from provisioning.progress import DELETION
 
 pytestmark = pytest.mark.long
@@ -118,7 +119,7 @@ async def test_every_workspace_ends_open_gone_or_with_a_person_and_none_is_unkno
         assert Counter(wanted.values())["destroyed"] == len(revoked) + len(expired)
 
 
-Processes = list[asyncio.subprocess.Process]
+Processes = list[Program]
 
 
 async def progress(bench: Bench, events: int, over: asyncio.Event, workers: Processes | None = None) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 
 from tests.provisioning.conftest import Bench
+
+from programs import Program
 
 KILLED = 137
 
 
-async def worker(bench: Bench, crash_point: str | None = None) -> asyncio.subprocess.Process:
+async def worker(bench: Bench, crash_point: str | None = None) -> Program:
     """A process that does the steps of a bench, and ends at a crash point if one is named."""
     settings = bench.settings
     given = {name: value for name, value in os.environ.items() if not name.startswith("GUICHET_")}
@@ -26,17 +27,10 @@ async def worker(bench: Bench, crash_point: str | None = None) -> asyncio.subpro
     }
     if crash_point:
         given["GUICHET_CRASH_POINT"] = crash_point
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "provisioning",
-        env=given,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    return Program("provisioning", env=given)
 
 
-async def ended(process: asyncio.subprocess.Process) -> int:
+async def ended(process: Program) -> int:
     """The exit code of a process that is about to end."""
     async with asyncio.timeout(90):
         return await process.wait()

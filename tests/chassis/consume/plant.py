@@ -5,7 +5,6 @@ import json
 import os
 import random
 import signal
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
@@ -21,6 +20,7 @@ from chassis.database import Database
 from chassis.ids import new_event_id
 from chassis.producer import key_hash, start_producer, stop_producer
 from chassis.supervision import wait_until
+from programs import Program
 
 PARTITIONS = 4
 WORKER = Path(__file__).with_name("worker.py")
@@ -35,12 +35,12 @@ class Plant:
         self.database = database
         self.language = language
         self.producer: AIOKafkaProducer | None = None
-        self.workers: list[asyncio.subprocess.Process] = []
+        self.workers: list[Program] = []
         self.inputs: list[tuple[str, str, int]] = []
         self.poison: list[str] = []
         self.numbers: dict[str, int] = defaultdict(int)
-        self.log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self.folder = tempfile.TemporaryDirectory()
+        self.log = Path(self.folder.name) / "workers.log"
         self.random = random.Random(7)
 
     @property
@@ -51,7 +51,7 @@ class Plant:
     def outgoing(self) -> str:
         return self.language.echoed.topic
 
-    async def start(self, roles: str = "engine relay", **environment: str) -> asyncio.subprocess.Process:
+    async def start(self, roles: str = "engine relay", **environment: str) -> Program:
         ready = Path(self.folder.name) / f"ready-{len(self.workers)}"
         told = {
             "ready": str(ready),
@@ -61,13 +61,8 @@ class Plant:
             "outgoing": self.outgoing,
             "roles": roles,
         }
-        worker = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(WORKER),
-            env=os.environ | {"WORKER": json.dumps(told)} | environment,
-            stdout=self.log,
-            stderr=self.log,
-        )
+        given = os.environ | {"WORKER": json.dumps(told)} | environment
+        worker = Program(WORKER, env=given, stdout=self.log, stderr=self.log)
         self.workers.append(worker)
 
         async def is_ready() -> bool:
@@ -84,7 +79,6 @@ class Plant:
         await asyncio.gather(*(worker.wait() for worker in self.workers))
         if self.producer is not None:
             await stop_producer(self.producer)
-        self.log.close()
         self.folder.cleanup()
 
     async def send(self, count: int, *, keys: int = 23, poison: int = 0, repeat: float = 0.1) -> None:
@@ -188,7 +182,7 @@ class Plant:
         finally:
             await connection.close()
 
-    async def crash_or_quiet(self, worker: asyncio.subprocess.Process) -> int | None:
+    async def crash_or_quiet(self, worker: Program) -> int | None:
         """The exit code of a worker, or None when everything is done and it is still there."""
         ended = asyncio.create_task(worker.wait())
         quiet = asyncio.create_task(self.quiet())
@@ -232,5 +226,4 @@ class Plant:
             await connection.close()
 
     def logged(self) -> str:
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")
+        return self.log.read_text("utf-8", "replace") if self.log.exists() else ""

@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +14,7 @@ import pytest
 
 from chassis.database import Database
 from guichet.stack.postgres import Postgres
+from programs import Program
 
 Eventually = Callable[..., Awaitable[object]]
 HERE = Path(__file__).parent
@@ -30,13 +29,9 @@ class Tiny:
         number = len(list(folder.glob("*.log")))
         self.log = folder / f"tiny-{number}.log"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("GUICHET_")}
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, str(HERE / "tiny.py")],
-                env=inherited | {"GUICHET_HTTP_PORT": "0", "GUICHET_TRACE_RATIO": "1"} | dict(variables),
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        self.log.write_bytes(b"")
+        given = inherited | {"GUICHET_HTTP_PORT": "0", "GUICHET_TRACE_RATIO": "1"} | variables
+        self.process = Program(HERE / "tiny.py", env=given, stdout=self.log, stderr=self.log)
         self.client = httpx.AsyncClient(timeout=10)
 
     def lines(self) -> list[dict[str, object]]:
@@ -47,7 +42,7 @@ class Tiny:
         """The first line of that name."""
         deadline = time.monotonic() + seconds
         while True:
-            ended = self.process.poll() is not None
+            ended = self.process.returncode is not None
             for line in self.log.read_text().splitlines(keepends=True):
                 if line.endswith("\n") and json.loads(line)["event"] == event:
                     return dict(json.loads(line))
@@ -85,7 +80,7 @@ class Tiny:
 
     async def ended(self, seconds: float = SECONDS) -> int:
         """The exit code, once there is one."""
-        return await asyncio.to_thread(self.process.wait, seconds)
+        return await asyncio.wait_for(self.process.wait(), seconds)
 
 
 @pytest.fixture
@@ -130,7 +125,7 @@ def tiny(tmp_path: Path) -> Callable[..., object]:
             yield found
         finally:
             await found.client.aclose()
-            if found.process.poll() is None:
+            if found.process.returncode is None:
                 found.process.kill()
                 await found.ended()
 

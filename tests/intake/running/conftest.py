@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -29,6 +27,7 @@ from contracts.topics import CATALOGUE, ENVIRONMENTS, PORTAL, REQUESTS, TOPICS
 from guichet.stack.kafka import Kafka, create_topics
 from guichet.stack.postgres import Postgres
 from guichet.stack.state import new_home
+from programs import Program
 
 T = TypeVar("T")
 Headers = Sequence[tuple[str, bytes | None]]
@@ -81,13 +80,8 @@ class Office:
             "GUICHET_LOG_LEVEL": "debug",
             "GUICHET_PORTALS_FILE": str(portals),
         }
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "intake"],
-                env=inherited | given | variables,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        self.log.write_bytes(b"")
+        self.process = Program("intake", env=inherited | given | variables, stdout=self.log, stderr=self.log)
         self.client = httpx.AsyncClient(timeout=30)
 
     async def open(self, path: str = "/readyz") -> None:
@@ -103,13 +97,13 @@ class Office:
         """Stops the process; gives its exit code."""
         await self.client.aclose()
         self.process.terminate()
-        return await asyncio.to_thread(self.process.wait, SECONDS)
+        return await asyncio.wait_for(self.process.wait(), SECONDS)
 
     async def until(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Asks until the answer is true; fails after a generous deadline."""
         deadline = time.monotonic() + SECONDS
         while not (answer := await ask()):
-            assert self.process.poll() is None, self.log.read_text()
+            assert self.process.returncode is None, self.log.read_text()
             assert time.monotonic() < deadline, f"{ask} not in time: {self.log.read_text()[-5000:]}"
             await asyncio.sleep(0.05)
         return answer

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import asyncpg
@@ -17,23 +14,16 @@ from dossiers import dossier, id_of
 from guichet.publishing import clock_now
 from guichet.stack.quiet import wait_quiet
 from guichet.stack.state import StackState
+from programs import run_guichet
 from stacks import insist, submission
 
 NAME = "Mme Zéphirine Quelconque"
 
 
-def guichet(home: Path, *arguments: str, given: str | None = None, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "guichet", *arguments],
-        input=given,
-        env={**os.environ, "GUICHET_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
-    return done.stdout
+async def guichet(home: Path, *arguments: str, given: str = "", code: int = 0) -> str:
+    ran = await run_guichet(*arguments, given=given, GUICHET_HOME=str(home))
+    assert ran.code == code, ran.err
+    return ran.out
 
 
 async def everything_said(state: StackState) -> bytes:
@@ -76,7 +66,7 @@ async def refused_with(home: Path, state: StackState, reference: str, comment: s
         "subject": id_of(made),
         "data": {"by": ["officer-1"], "comment": comment},
     }
-    guichet(home, "emit", "-", given=json.dumps(event, ensure_ascii=False))
+    await guichet(home, "emit", "-", given=json.dumps(event, ensure_ascii=False))
     await wait_quiet(state)
     return id_of(made)
 
@@ -84,22 +74,22 @@ async def refused_with(home: Path, state: StackState, reference: str, comment: s
 async def test_a_comment_is_read_until_its_key_is_destroyed(standing_at_home: tuple[Path, StackState]) -> None:
     home, state = standing_at_home
     request = await refused_with(home, state, "ERASURE-1", f"{NAME} a confirmé par téléphone")
-    assert NAME in guichet(home, "trace", request)
+    assert NAME in await guichet(home, "trace", request)
 
-    (key,) = json.loads(guichet(home, "audit", "keys", "list", "--json"))
+    (key,) = json.loads(await guichet(home, "audit", "keys", "list", "--json"))
     assert key["request_id"] == request
-    guichet(home, "audit", "keys", "destroy", key["key_id"], "--by", "dpo-1", code=1)
-    assert NAME in guichet(home, "trace", request)
-    guichet(home, "audit", "keys", "destroy", key["key_id"], "--by", "dpo-1", "--by", "archivist-2")
+    await guichet(home, "audit", "keys", "destroy", key["key_id"], "--by", "dpo-1", code=1)
+    assert NAME in await guichet(home, "trace", request)
+    await guichet(home, "audit", "keys", "destroy", key["key_id"], "--by", "dpo-1", "--by", "archivist-2")
     await wait_quiet(state)
 
-    told = guichet(home, "trace", request)
+    told = await guichet(home, "trace", request)
     assert NAME not in told and "erased with its key" in told and "key is destroyed" in told
     for where in (await everything_said(state), await everything_recorded(state)):
         assert b"officer-1" in where
         assert NAME.encode() not in where and json.dumps(NAME).encode() not in where
-    guichet(home, "audit", "verify")
-    assert json.loads(guichet(home, "audit", "keys", "check", "--json")) == {
+    await guichet(home, "audit", "verify")
+    assert json.loads(await guichet(home, "audit", "keys", "check", "--json")) == {
         "sealed_under": 1,
         "destroyed": 1,
         "gone_without_event": [],
@@ -112,4 +102,4 @@ async def test_a_key_that_vanishes_without_two_persons_is_found(standing_at_home
     request = await refused_with(home, state, "ERASURE-2", NAME)
     for file in (home / "request-keys").iterdir():
         file.unlink()
-    assert f"{request}.1" in guichet(home, "audit", "keys", "check", code=1)
+    assert f"{request}.1" in await guichet(home, "audit", "keys", "check", code=1)
