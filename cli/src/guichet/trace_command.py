@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 import httpx
 import typer
@@ -20,13 +18,12 @@ from guichet.sealing.keystore import KeyStore, key_folder
 from guichet.sealing.texts import free_texts, opened
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
-from guichet.trace_words import cited, day, meaning_of, plain, silence_of, words_of
+from guichet.trace_words import around, cited, meaning_of, moment, words_of
 
 if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
 
-PARIS = ZoneInfo("Europe/Paris")
 FOLLOW_SECONDS = 0.5
 WIDE = 400
 """Columns where nobody watches: a line is a line."""
@@ -40,7 +37,7 @@ def trace(
     follow: Annotated[bool, typer.Option("--follow", help="Go on showing what comes, until interrupted.")] = False,
     lang: Annotated[
         Literal["fr", "en"] | None,
-        typer.Option("--lang", help="What codes mean, in French or English; else in that of the environment."),
+        typer.Option("--lang", help="In French or English; else in the language of the environment."),
     ] = None,
 ) -> None:
     """Tell the story of a request from the trail: what happened, because of what, under which rule, due when.
@@ -90,13 +87,16 @@ def _story(client: httpx.Client, id_: str) -> dict[str, Any] | None:
     return found
 
 
-def _show(story: Mapping[str, Any], lang: Language = "en") -> None:
+def _show(story: Mapping[str, Any], lang: Language) -> None:
     from rich.console import Console
     from rich.text import Text
     from rich.tree import Tree
 
     events: Sequence[Event] = story["events"]
-    root = Tree(Text(f"request {story['request_id']}" if story["request_id"] else "story of " + story["subjects"][0]))
+    request_id = story["request_id"]
+    root = Tree(
+        Text(around("request", lang, id=request_id) if request_id else around("story", lang, id=story["subjects"][0]))
+    )
     branches: dict[str, Tree] = {}
     for event in events:
         parent = branches.get(event["causation_id"] or "", root)
@@ -104,8 +104,9 @@ def _show(story: Mapping[str, Any], lang: Language = "en") -> None:
     screen = console.out() if console.out().is_terminal else Console(width=WIDE, highlight=False)
     screen.print(root, soft_wrap=False)
     repeats = sum(len(event["recorded"]) - 1 for event in events)
-    console.say(f"{len(events)} events recorded" + (f", {repeats} of them more than once" if repeats else ""))
-    for line in open_periods(events):
+    told = around("recorded", lang, events=len(events))
+    console.say(told + (around("repeated", lang, events=repeats) if repeats else ""))
+    for line in open_periods(events, lang):
         console.say(line)
 
 
@@ -114,20 +115,21 @@ def _line(event: Event, lang: Language) -> Text:
 
     data = event["data"] if isinstance(event["data"], dict) else {}
     line = Text()
-    line.append(local_time(event["time"]), style="dim")
+    line.append(moment(event["time"], lang), style="dim")
     line.append(f"  {actor_of(event['source'])}  ", style="cyan")
-    line.append(words_of(short_type(event["type"]), data))
-    for field, text in free_texts(event["type"], data):
-        line.append(f"\n    {field}: {text}", style="italic")
+    line.append(words_of(short_type(event["type"]), data, lang))
+    for field, state, text in free_texts(event["type"], data):
+        told = around(state, lang, text=text)
+        line.append("\n    " + around("field", lang, field=field, text=told), style="italic")
     for code, citation in cited(data):
         line.append(f"\n    {code} " if code else "\n    ", style="yellow")
         line.append(citation, style="green")
         if meaning := meaning_of(code, lang):
             line.append(f"  {meaning}")
     if event.get("checkpoint"):
-        line.append(f"\n    checkpoint {event['checkpoint']}", style="magenta")
+        line.append("\n    " + around("checkpoint", lang, checkpoint=event["checkpoint"]), style="magenta")
     if event["unreadable"]:
-        line.append(f"\n    unreadable: {event['unreadable']}", style="red")
+        line.append("\n    " + around("unreadable", lang, unreadable=event["unreadable"]), style="red")
     return line
 
 
@@ -142,16 +144,7 @@ def actor_of(source: str | None) -> str:
     return (source or "unknown").rstrip("/").rpartition("/")[2] or "unknown"
 
 
-def local_time(text: str | None) -> str:
-    """An instant as the clock on the wall in Paris shows it."""
-    try:
-        instant = datetime.fromisoformat(text or "")
-    except ValueError:
-        return "no time         "
-    return instant.astimezone(PARIS).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def open_periods(events: Sequence[Event]) -> list[str]:
+def open_periods(events: Sequence[Event], lang: Language) -> list[str]:
     """The periods that are still running, each with the day it is due and what silence means."""
     running: dict[str, Mapping[str, Any]] = {}
     for event in events:
@@ -163,7 +156,14 @@ def open_periods(events: Sequence[Event]) -> list[str]:
         else:
             running.pop(data["step"], None)
     return [
-        f"running: {plain(step)} due {day(data.get('due'))}, {silence_of(data)} ({data.get('citation')})"
+        around(
+            "running",
+            lang,
+            step=step,
+            due=data.get("due"),
+            silence=data.get("silence") or "none",
+            citation=data.get("citation"),
+        )
         for step, data in sorted(running.items(), key=lambda item: str(item[1].get("due")))
     ]
 

@@ -98,16 +98,16 @@ def opened(store: KeyStore, event_type: str | None, event_id: str | None, data: 
     return {**data, **found} if found else data
 
 
-def free_texts(event_type: str | None, data: Json) -> list[tuple[str, str]]:
-    """For people: each sealed field of opened data, with its text or what became of it."""
+def free_texts(event_type: str | None, data: Json) -> list[tuple[str, str, str]]:
+    """For people: each sealed field of opened data, what it is now (`text`, `erased` or `sealed`), and its text."""
     kind = FACTS.get(event_type or "")
     found = []
     for field in () if kind is None else sealed_fields(kind):
         value = data.get(field)
         if isinstance(value, str):
-            found.append((field, f"“{value}”"))
+            found.append((field, "text", value))
         elif isinstance(value, Mapping):
-            found.append((field, "erased with its key" if "$erased" in value else "sealed, its key is not here"))
+            found.append((field, "erased" if "$erased" in value else "sealed", ""))
     return found
 
 
