@@ -1,0 +1,83 @@
+"""An environment loses its certificate: its workspaces freeze, move by themselves and open elsewhere, all on record."""
+
+from __future__ import annotations
+
+import copy
+from functools import partial
+
+import pytest
+
+from dossiers import id_of, say, workspace_id
+from guichet.demo.researcher import count_rows, login
+from guichet.demo.scenario import load_scenario
+from guichet.publishing import clock_now, publish
+from guichet.stack.quiet import wait_quiet
+from programs import run_guichet
+from provisioning.environments import Refused
+from stacks import Json, StartStack, until
+
+LOST, TARGET = "env-transition", "env-pmsi"
+
+
+def on_the_lost_one(name: str, *covered: str) -> Json:
+    """A dossier whose impact assessment covers these environments."""
+    made = copy.deepcopy(load_scenario().dossiers["asthma"]) | {"portal_reference": name, "environment_id": LOST}
+    for paper in made["documents"]:
+        if paper["code"] == "DPIA":
+            paper["covers_environments"] = list(covered)
+    return made
+
+
+async def test_workspaces_move_by_themselves_to_where_their_permit_lets_them(start_stack: StartStack) -> None:
+    home, state = await start_stack()
+    movable = [on_the_lost_one(f"MOVING-{number}", LOST, TARGET) for number in range(3)]
+    bound = on_the_lost_one("BOUND-1", LOST)
+    requests = [id_of(made) for made in (*movable, bound)]
+    moving, staying = requests[:-1], requests[-1]
+
+    async def guichet(*words: str) -> Json:
+        ran = await run_guichet(*words, "--json", GUICHET_HOME=str(home))
+        assert ran.code == 0, ran.err
+        return ran.json  # type: ignore[no-any-return]  # what a command prints is JSON
+
+    async def stands(wanted: dict[str, tuple[str, str]]) -> bool:
+        lines = {line["workspace_id"]: (line["state"], line["environment_id"]) for line in await guichet(*LIST)}
+        return {request: lines.get(workspace_id(request)) for request in wanted} == wanted
+
+    now = await clock_now(state)
+    submitted = [
+        say("request.submitted.v1", {"dossier": made}, request, now)
+        for made, request in zip((*movable, bound), requests, strict=True)
+    ]
+    await publish(state, submitted)
+    await until(partial(stands, dict.fromkeys(requests, ("open", LOST))), "four open workspaces")
+    person = movable[0]["persons"][0]["ref"]
+    before = {request: await login(state, request, person) for request in requests}
+    rows = {request: await count_rows(url) for request, url in before.items()}
+    assert all(rows.values())
+
+    # On a later day: what is lost on the day of the permit was never there, days being the unit of law.
+    await guichet("clock", "advance", "2d")
+    await guichet("environments", "disqualify", LOST, "HDS")
+    there = dict.fromkeys(moving, ("open", TARGET)) | {staying: ("person-needed", LOST)}
+    await until(partial(stands, there), "three workspaces in their new place, and one that needs a person")
+    await wait_quiet(state)
+    for request in moving:
+        with pytest.raises(Refused):
+            await count_rows(before[request])
+        assert await count_rows(await login(state, request, person)) == rows[request], "no row is lost"
+        said = {event["type"]: event["data"] for event in (await guichet("trace", request))["events"]}
+        assert {f"guichet.rehosting.{step}.v1" for step in ("planned", "cut-over", "completed")} <= set(said)
+        completed = said["guichet.rehosting.completed.v1"]
+        assert (completed["certificate"]["environment_id"], completed["certificate"]["objects_left"]) == (LOST, 0)
+        assert completed["downtime_seconds"] >= 0
+    with pytest.raises(Refused):
+        await count_rows(before[staying])
+    assert (await guichet("audit", "verify"))["holds"]
+
+    await guichet("environments", "qualify", LOST, "HDS", "--to", "2032-12-31")
+    await until(partial(stands, {staying: ("open", LOST)}), "the one that could not move, open where it was")
+    assert await count_rows(await login(state, staying, person)) == rows[staying]
+
+
+LIST = ("workspaces", "list")
