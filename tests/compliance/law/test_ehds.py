@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from compliance.rules.european_routes import european_routes
+
 
 def doc(code: str) -> dict[str, Any]:
     return {"code": code, "version": 1, "date": "2029-06-20", "sha256": "1" * 64}
@@ -222,6 +224,23 @@ def test_categories_apply_from_their_day(tell: Any, day: str, reason: bool, deci
     assert seen.decisions() == {"cohort-survey": decision}
 
 
+@pytest.mark.parametrize(
+    ("submitted", "datasets"),
+    [("2031-03-25", ["eu-cancer-fr"]), ("2031-03-26", ["eu-cancer-fr", "biobank-lyon-genomes"])],
+)
+def test_an_amendment_brings_in_genomes_when_their_category_applied_to_the_application(
+    tell: Any, submitted: str, datasets: list[str]
+) -> None:
+    """Category f applies from 26 March 2031 (EHDS:105), that day included; what counts is the day of submission."""
+    story = fee(tell("E16b").submitted(submitted), "2031-04-20")
+    story.says("2031-05-05", "decision.issued", body="HDAB-FR", verdict="granted", by=["a-9"])
+    genomes = {"add_datasets": ["biobank-lyon-genomes"], "remove_datasets": [], "by": ["a-9"]}
+    seen = story.says("2031-06-02", "amendment.decided", verdict="granted", **genomes).on("2031-06-02")
+
+    assert seen.permit["datasets"] == datasets
+    assert ("CATEGORY_NOT_YET_APPLICABLE" in seen.codes("reasons")) == (len(datasets) == 1)
+
+
 def test_months_are_capped_at_ten_years_once_complete(tell: Any) -> None:
     assert "DURATION_CAPPED" not in tell("E16a").but(requested_months=121).on("2029-06-04").codes("reasons")
     assert tell("E16b").but(requested_months=121).on("2029-06-04").cited("reasons")["DURATION_CAPPED"] == "EHDS:68(12)"
@@ -434,3 +453,15 @@ def test_a_decision_for_more_than_ten_years_is_capped_too(tell: Any) -> None:
 
     assert seen.permit["months"] == 120
     assert seen.cited("reasons")["DURATION_CAPPED"] == "EHDS:68(12)"
+
+
+def test_the_european_routes_stand_in_their_order_and_the_permit_is_everybody_s() -> None:
+    routes = european_routes((), False)
+
+    assert [(route.name, *route.citation.texts) for route in routes] == [
+        ("EU_STATISTICS_REQUEST", "EHDS:69(1)"),
+        ("EU_TRUSTED_HOLDER", "EHDS:72(1)"),
+        ("EU_PERMIT_ACCELERATED", "EHDS:68(6)"),
+        ("EU_PERMIT", "EHDS:68(4)"),
+    ]
+    assert routes[-1].conditions == ()

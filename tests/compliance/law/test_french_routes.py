@@ -1,8 +1,13 @@
 """French routes: their order, and the first condition that fails."""
 
+from datetime import date
 from typing import Any
 
 import pytest
+
+from compliance.application import Application
+from compliance.legal_settings import DEFAULT
+from compliance.rules.french_routes import FRENCH_ROUTES, within_decree
 
 
 def routed(story: Any) -> tuple[str, dict[str, tuple[str, str]]]:
@@ -116,6 +121,15 @@ def test_what_leaves_permanent_access(
     route, aside = routed(story)
     assert route != "FR_PERMANENT"
     assert aside["FR_PERMANENT"] == left
+
+
+@pytest.mark.parametrize(("organisation", "within"), [("spf", True), ("nobody", False)])
+def test_a_body_that_no_decree_lists_is_within_the_scope_of_none(tell: Any, organisation: str, within: bool) -> None:
+    """The condition by itself (CSP:R1461-12), whatever condition stands before it."""
+    story = source(tell("F10b"), ("snds-main", "SNDS_MAIN")).but(applicant__organisation_id=organisation)
+    dossier, submitted = story.case("2026-09-01").dossier, date(2026, 9, 1)
+
+    assert within_decree(Application(dossier, submitted, story.reference, DEFAULT.at(submitted))) is within
 
 
 def test_ten_years_back_is_within_a_decree_of_ten_years(tell: Any) -> None:
@@ -293,3 +307,22 @@ def test_the_ehds_decides_from_its_first_day_in_paris(tell: Any, day: str, hour:
 
     assert seen.regime == regime
     assert seen.rule_pack == {"FR": "fr-2026.1", "EU": "eu-2029.1"}[regime]
+
+
+def test_the_routes_stand_in_the_order_of_the_law_each_with_every_text_it_may_rest_on() -> None:
+    assert [(route.name, *route.citation.texts) for route in FRENCH_ROUTES] == [
+        ("FR_EXEMPT_INTERNAL", "LIL:65-2"),
+        ("FR_PERMANENT", "CSP:R1461-12"),
+        ("FR_SINGLE_DECISION", "LIL:66-IV"),
+        ("FR_MR001", "CNIL:2018-153", "CNIL:2026-050"),
+        ("FR_MR003", "CNIL:2018-154", "CNIL:2026-051"),
+        ("FR_MR005", "CNIL:2018-256"),
+        ("FR_MR006", "CNIL:2018-257"),
+        ("FR_MR007", "CNIL:2023-082"),
+        ("FR_MR008", "CNIL:2023-083"),
+        ("FR_SIMPLIFIED_SAMPLE", "CNIL:SAMPLE"),
+        ("FR_MR004", "CNIL:2018-155"),
+        ("FR_REFERENTIEL_EDS", "CNIL:2021-118"),
+        ("FR_STANDARD", "LIL:66-III"),
+    ]
+    assert FRENCH_ROUTES[-1].conditions == ()

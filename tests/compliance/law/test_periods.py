@@ -10,7 +10,7 @@ from holidays.countries.france import France
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compliance.calendars import local_date, plus_days, plus_months, public_holidays
+from compliance.calendars import in_calendar, local_date, plus_days, plus_months, public_holidays
 from compliance.legal_settings import DEFAULT, overridden
 from compliance.periods import STEPS, due, due_after, expires_on
 from compliance.problems import CaseError
@@ -217,6 +217,7 @@ def test_a_date_out_of_range_is_a_named_problem(step: str, start: date) -> None:
     ("reckoning", "where"),
     [
         (lambda: local_date(datetime(9999, 12, 31, 23, 59, tzinfo=UTC)), "instant"),
+        (lambda: in_calendar(date(1899, 12, 31)), "date"),
         (lambda: expires_on(date(2199, 1, 1), 600), "expires_on"),
         (lambda: plus_months(date(9990, 1, 1), 600), "period"),
         (lambda: plus_months(date(2, 1, 1), -24), "period"),
@@ -231,6 +232,10 @@ def test_what_leaves_the_calendar_says_where(reckoning: Callable[[], date], wher
 
 def test_months_are_counted_back_to_the_first_year_there_is() -> None:
     assert plus_months(date(2, 1, 1), -12) == date(1, 1, 1)
+
+
+def test_months_are_counted_on_to_the_last_year_there_is() -> None:
+    assert plus_months(date(9998, 12, 31), 12) == date(9999, 12, 31)
 
 
 def test_working_days_of_a_subdivision_are_its_own() -> None:

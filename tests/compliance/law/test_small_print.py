@@ -1,9 +1,16 @@
 """What is easily got wrong by one word or one day: found by changing the code and seeing that nothing noticed."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
+
+from compliance.calendars import PARIS
+from compliance.case import Item
+from compliance.legal_settings import DEFAULT
+from compliance.opinions import Opinion
+from compliance.steps import after, of, run
+from compliance.today import Today
 
 
 def opinion(body: str, verdict: str, day: str) -> dict[str, Any]:
@@ -205,6 +212,27 @@ def test_the_authority_of_an_incomplete_dossier_cannot_be_seized(tell: Any) -> N
     assert (story.on("2026-08-20").route, story.on("2026-08-20").status) == ("FR_MR007", "incomplete")
 
 
+@pytest.mark.parametrize(
+    ("said", "data"),
+    [
+        ("interest.declared", {"person": "m-9"}),
+        ("appeal.lodged", {"choice": "stop"}),
+        ("request.authority-chosen", {"choice": "perhaps"}),
+    ],
+)
+def test_what_is_neither_choice_nor_receipt_leaves_the_choice_open(tell: Any, said: str, data: dict[str, str]) -> None:
+    """MR-007 after a reserved opinion: what is said on 22 July chooses nothing, the choice of the 24th does
+    (D2019-536:91)."""
+    story = tell("F05b").submitted("2026-07-01").attaching("SECURITY")
+    story.says("2026-07-06", "file.received", body="CESREES")
+    story.says("2026-07-20", "opinion.issued", body="CESREES", verdict="reserved", by=["m-1"])
+    story.says("2026-07-22", said, **data)
+    assert (story.on("2026-07-22").route, story.on("2026-07-22").status) == ("FR_MR007", "awaiting_applicant")
+
+    story.says("2026-07-24", "request.authority-chosen", choice="seize")
+    assert (story.on("2026-07-24").route, story.on("2026-07-24").status) == ("FR_STANDARD", "awaiting_authority")
+
+
 def test_a_choice_before_the_opinion_chooses_nothing_on_the_standard_route(tell: Any) -> None:
     story = tell("F07b").submitted("2026-07-01").says("2026-07-08", "file.received", body="CESREES")
     story.says("2026-07-20", "request.authority-chosen", choice="stop")
@@ -296,3 +324,37 @@ def test_a_receipt_before_the_opinion_was_on_record_begins_no_period(tell: Any) 
 
     story.says("2026-09-16", "file.received", body="CNIL")
     assert story.on("2026-09-16").deadline("authority_decision") == ("2026-11-16", "running")
+
+
+def said(day: int, item: str, **data: str) -> Item:
+    """Something said in May 2026; its place in the history is its day."""
+    return Item(datetime(2026, 5, day, 10, tzinfo=PARIS), f"{item}.v1", data, place=day)
+
+
+def test_no_act_comes_after_itself() -> None:
+    receipt, choice = said(4, "file.received"), said(5, "request.authority-chosen")
+    opinion = Opinion("reserved", receipt.on, receipt.place)
+
+    assert (opinion.precedes(receipt), opinion.precedes(choice)) == (False, True)
+    assert after((receipt, choice), receipt) == (choice,)
+    assert after((choice,), receipt) == (choice,)
+
+
+def test_of_the_acts_that_come_late_the_first_that_counts_meets_the_period() -> None:
+    """Two months from 2 March 2026 end on 2 May (LIL:66-V): a late refusal that does not count leaves the late grant to
+    count, and no extension between them comes in time."""
+    refused = said(4, "decision.issued", verdict="refused")
+    longer = said(5, "period.extended", step="authority_decision")
+    granted = said(6, "decision.issued", verdict="granted")
+    done = run(
+        "authority_decision",
+        date(2026, 3, 2),
+        (refused, longer, granted),
+        of("decision.issued.v1"),
+        Today(date(2026, 5, 7)),
+        DEFAULT.at(date(2026, 3, 2)),
+        counts_late=of("decision.issued.v1", verdict="granted"),
+    )
+
+    assert (done.deadline.due, done.deadline.state) == (date(2026, 5, 2), "met-late")
+    assert (done.act, done.too_late, done.refused_extensions) == (granted, refused, ())
