@@ -225,6 +225,18 @@ def test_incidents(tell: Any, kind: str, reasons: dict[str, str], actions: dict[
     assert {c: a for c, a in seen.cited("actions").items() if c != "ACCESS_OVERDUE"} == actions
 
 
+@pytest.mark.parametrize("host", ["/hosts/env-souverain", "/hosts/env-clinique", "/hosts/somebody-else"])
+def test_an_incident_suspends_whichever_host_reports_it(tell: Any, host: str) -> None:
+    """A breach may come to light where the data should not be; a suspension is undone by order (EHDS:63(2))."""
+    story = permit(tell).says("2030-03-25", "incident.reported", kind="SHARED_ACCESS")
+    story.raw["history"][-1]["source"] = host
+    seen = story.on("2030-03-25")
+
+    assert (seen.permit["status"], seen.start_allowed) == ("suspended", False)
+    assert seen.cited("reasons")["SHARED_ACCESS"] == "EHDS:61(2)"
+    assert "ACT_IN_ANOTHER_NAME" not in seen.codes("reasons")
+
+
 def test_an_incident_before_the_permit_is_ignored(tell: Any) -> None:
     story = tell("E16b").says("2029-07-01", "incident.reported", kind="SHARED_ACCESS")
 
