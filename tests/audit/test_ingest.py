@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -222,7 +223,7 @@ async def test_the_same_batch_again_is_refused(trail):
 async def test_a_batch_that_skips_records_is_refused(trail):
     await trail.record()
     batch = await batch_of(trail, [b"1"])
-    skipping = batch._replace(log=batch.log._replace(next_offset=batch.log.next_offset + 1))
+    skipping = replace(batch, log=batch.log._replace(next_offset=batch.log.next_offset + 1))
     with pytest.raises(storage.Fenced, match="offset"):
         await append(trail, skipping)
     assert len(await trail.leaves()) == 1
@@ -232,7 +233,7 @@ async def test_a_writer_whose_tree_is_another_is_refused_and_leaves_nothing(trai
     await trail.record()
     batch = await batch_of(trail, [b"1"])
     with pytest.raises(storage.Fenced, match="tree"):
-        await append(trail, batch._replace(log=batch.log._replace(root=bytes(32))))
+        await append(trail, replace(batch, log=batch.log._replace(root=bytes(32))))
     assert await heads(trail) == [(0, 1, batch.log.root, 0), (1, 1, (await heads(trail))[1][2], 0)]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,19 @@ records = st.builds(
 @given(records)
 def test_any_record_is_read_back_as_it_was(record: leaves.Record) -> None:
     assert leaves.parse(leaves.leaf_of(record).leaf) == record
+
+
+@given(records)
+def test_the_bytes_of_a_record_are_the_fields_one_after_the_other(record: leaves.Record) -> None:
+    def opt(value: bytes | None) -> bytes:
+        return struct.pack(">i", -1) if value is None else struct.pack(">i", len(value)) + value
+
+    place = record.partition, record.offset, record.timestamp_type, record.timestamp_ms
+    expected = b"AE1\0\1" + struct.pack(">H", len(record.topic)) + record.topic.encode() + struct.pack(">IQBq", *place)
+    expected += opt(record.key) + struct.pack(">I", len(record.headers))
+    for name, value in record.headers:
+        expected += struct.pack(">I", len(name.encode())) + name.encode() + opt(value)
+    assert leaves.encode_record(record) == expected + opt(record.value)
 
 
 @given(records, st.data())

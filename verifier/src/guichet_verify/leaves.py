@@ -25,7 +25,6 @@ _MAGIC = b"AE1\x00"
 _OFFSET_LIMIT = 1 << 63
 _PARTITION_LIMIT = 1 << 31
 _TOPIC = re.compile(rb"[A-Za-z0-9._-]{1,249}", re.ASCII)
-_NULL = b"\xff\xff\xff\xff"
 _NO_ROOT = bytes(32)
 
 _U16 = struct.Struct(">H")
@@ -33,6 +32,7 @@ _U32 = struct.Struct(">I")
 _I32 = struct.Struct(">i")
 _U64 = struct.Struct(">Q")
 _PLACE = struct.Struct(">IQBq")
+_NULL_LENGTH = -1
 
 
 class NotALeaf(ValueError):
@@ -111,27 +111,25 @@ def _place(record: Record | Claim) -> bytes:
 
 
 def _opt(value: bytes | None) -> bytes:
-    return _NULL if value is None else _I32.pack(len(value)) + value
+    return _I32.pack(_NULL_LENGTH) if value is None else _I32.pack(len(value)) + value
 
 
 @lru_cache(maxsize=1024)
-def _name_bytes(name: str) -> bytes:
+def _before_value(name: str, length: int) -> bytes:
+    """What stands before a header's value. Few names and lengths are ever seen, so this is mostly looked up."""
     encoded = name.encode()
-    return _U32.pack(len(encoded)) + encoded
+    return _U32.pack(len(encoded)) + encoded + _I32.pack(length)
 
 
 def encode_record(record: Record) -> bytes:
     """The kind-1 encoding of a record, whatever its length; raises NotALeaf for a place Kafka cannot have."""
     parts = [_MAGIC, b"\x01", _place(record), _opt(record.key), _U32.pack(len(record.headers))]
-    add, length = parts.append, _I32.pack
     for name, value in record.headers:
-        add(_name_bytes(name))
         if value is None:
-            add(_NULL)
+            parts.append(_before_value(name, _NULL_LENGTH))
         else:
-            add(length(len(value)))
-            add(value)
-    add(_opt(record.value))
+            parts += _before_value(name, len(value)), value
+    parts.append(_opt(record.value))
     return b"".join(parts)
 
 
@@ -169,8 +167,14 @@ def leaf_of(record: Record) -> Encoded:
     encoding = encode_record(record)
     if len(encoding) <= LEAF_LIMIT:
         return Encoded(encoding)
+    leaf, digest = claim_of(record, encoding)
+    return Encoded(leaf, encoding, digest)
+
+
+def claim_of(record: Record, encoding: bytes) -> tuple[bytes, bytes]:
+    """The leaf of a record whose encoding is too large to be one, and the SHA-256 that it claims."""
     digest = hashlib.sha256(encoding).digest()
-    return Encoded(encode_claim(Claim(*record[:5], len(encoding), digest)), encoding, digest)
+    return encode_claim(Claim(*record[:5], len(encoding), digest)), digest
 
 
 def parse(leaf: bytes) -> Leaf:
@@ -225,7 +229,7 @@ class _Reader:
 
     def opt(self) -> bytes | None:
         length = self.number(_I32)
-        return None if length == -1 else self.take(length)
+        return None if length == _NULL_LENGTH else self.take(length)
 
     def text(self, form: struct.Struct) -> str:
         try:
@@ -252,7 +256,7 @@ class _Reader:
                 length = value_length_of(data, value_at)[0]
                 name, after = data[at + 4 : value_at].decode(), value_at + 4
                 if length < 0:
-                    if length != -1:
+                    if length != _NULL_LENGTH:
                         raise NotALeaf("shorter than its lengths say")
                     found.append((name, None))
                     at = after

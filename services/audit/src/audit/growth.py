@@ -1,13 +1,14 @@
-"""What a batch of records adds to a log: leaves, rows, tiles, the new head. Pure: no clock, no database."""
+"""What a batch of records adds to a log: leaves, rows, tiles, the new head. No clock, no database."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
-from guichet_verify.attributes import Attributes, attributes_of
-from guichet_verify.leaves import Encoded, FirstLeaf, Record, encode_first, leaf_of
+from guichet_verify.attributes import attributes_of
+from guichet_verify.leaves import LEAF_LIMIT, FirstLeaf, Record, claim_of, encode_first, encode_record
 from guichet_verify.tiles import Edge, Tile
 from guichet_verify.tree import leaf_hash
 
@@ -45,17 +46,31 @@ Row = tuple[int, int, int, str | None, str | None, str | None, str | None, int |
 """A row of `entry`: log, index, offset, the columns, the leaf."""
 
 
-class Growth(NamedTuple):
-    """One batch of one log: from `log` to `edge`, reading on at `offset_to`."""
+@dataclass(slots=True)
+class Growth:
+    """One batch of one log, reading on at `offset_to`.
+
+    Its leaves are made as `rows` is read, once, so that the database stores the first of them while the last are not
+    encoded yet; `edge`, `tiles` and `blobs` are those of the whole batch only when all rows were read.
+    """
 
     log: Log
     edge: Edge
     offset_to: int
-    rows: Sequence[Row]
-    blobs: Sequence[tuple[bytes, bytes]]
-    tiles: Sequence[Tile]
+    n: int
+    leaves: Iterable[tuple[int, Columns, bytes]]
     high_watermark: int
     log_start: int
+    blobs: list[tuple[bytes, bytes]] = field(default_factory=list)
+    tiles: list[Tile] = field(default_factory=list)
+
+    def rows(self) -> Iterator[Row]:
+        """The rows of `entry`, and then the tree with their leaves."""
+        log_id, hashes = self.log.log_id, []
+        for index, (offset, columns, leaf) in enumerate(self.leaves, self.log.size):
+            hashes.append(leaf_hash(leaf))
+            yield (log_id, index, offset, *columns, leaf)
+        self.edge, self.tiles = self.edge.extend(hashes)
 
     @property
     def grown(self) -> Log:
@@ -70,41 +85,38 @@ def origin_of(name: str, topic: str, part: int, epoch: int) -> str:
 
 def columns_of(record: Record) -> Columns:
     """The columns of a record's row."""
-    found: Attributes = attributes_of(record)
+    event_id, event_type, source, subject, time, sequence = attributes_of(record)
     return Columns(
-        _column(found.id),
-        _column(found.type),
-        _column(found.source),
-        _column(found.subject),
-        found.sequence,
-        None if found.time is None else _instant(found.time),
+        _column(event_id),
+        _column(event_type),
+        _column(source),
+        _column(subject),
+        sequence,
+        None if time is None else _instant(time),
     )
 
 
 def open_growth(log: Log, first: FirstLeaf) -> Growth:
     """The first leaf of a new log, which is at size 0."""
-    leaf = encode_first(first)
-    row: Row = (log.log_id, 0, NO_OFFSET, *Columns(), leaf)
-    edge, tiles = Edge().extend([leaf_hash(leaf)])
-    return Growth(log, edge, log.next_offset, [row], [], tiles, log.next_offset, log.next_offset)
+    leaf = NO_OFFSET, Columns(), encode_first(first)
+    return Growth(log, Edge(), log.next_offset, 1, [leaf], log.next_offset, log.next_offset)
 
 
-def growth_of(log: Log, edge: Edge, records: Iterable[Record], high_watermark: int, log_start: int) -> Growth:
-    """The records appended, in order; at least one. Raises NotALeaf for a record that no leaf can hold."""
-    rows: list[Row] = []
+def growth_of(log: Log, edge: Edge, records: Sequence[Record], high_watermark: int, log_start: int) -> Growth:
+    """The records appended, in order; at least one. Its rows raise NotALeaf at a record that no leaf can hold."""
     blobs: list[tuple[bytes, bytes]] = []
-    hashes: list[bytes] = []
-    index, offset = log.size, log.next_offset - 1
+    leaves = _leaves(records, blobs)
+    return Growth(log, edge, records[-1].offset + 1, len(records), leaves, high_watermark, log_start, blobs)
+
+
+def _leaves(records: Iterable[Record], blobs: list[tuple[bytes, bytes]]) -> Iterator[tuple[int, Columns, bytes]]:
     for record in records:
-        encoded: Encoded = leaf_of(record)
-        if encoded.blob is not None and encoded.digest is not None:
-            blobs.append((encoded.digest, encoded.blob))
-        offset = record.offset
-        rows.append((log.log_id, index, offset, *columns_of(record), encoded.leaf))
-        hashes.append(leaf_hash(encoded.leaf))
-        index += 1
-    grown, tiles = edge.extend(hashes)
-    return Growth(log, grown, offset + 1, rows, blobs, tiles, high_watermark, log_start)
+        leaf = encode_record(record)
+        if len(leaf) > LEAF_LIMIT:
+            blob = leaf
+            leaf, digest = claim_of(record, blob)
+            blobs.append((digest, blob))
+        yield record.offset, columns_of(record), leaf
 
 
 def _column(text: str | None) -> str | None:
@@ -116,6 +128,4 @@ def _instant(text: str) -> datetime | None:
         instant = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if instant.tzinfo is None or not 2 <= instant.year <= 9998:
-        return None
-    return instant.astimezone(UTC)
+    return None if instant.tzinfo is None or not 2 <= instant.year <= 9998 else instant

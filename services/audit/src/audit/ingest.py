@@ -225,9 +225,9 @@ class Ingest:
         async with self._database.transaction() as connection:
             await storage.append(connection, growths)
         self._metrics.batch_seconds.observe(time.monotonic() - began)
-        self._metrics.batch_records.observe(sum(len(growth.rows) for growth in growths))
+        self._metrics.batch_records.observe(sum(growth.n for growth in growths))
         for growth in growths:
-            self._metrics.processed.add(growth.log.topic, len(growth.rows))
+            self._metrics.processed.add(growth.log.topic, growth.n)
         self._remember(growths)
         now = time.monotonic()
         for partition, records in read.items():

@@ -27,10 +27,12 @@ class Numbering:
 
         `beginning`: not every record is at hand, so what lies between the numbers is not missed.
         """
-        said = {name: value for name, value in record.headers if name.startswith("ce_producer")}
+        said = dict(record.headers)
         producer = said.get("ce_producer")
+        if not producer:
+            return
         epoch, number = _count(said.get("ce_producerepoch")), _count(said.get("ce_producersequence"))
-        if not producer or epoch is None or number is None:
+        if epoch is None or number is None:
             return
         highest = self._highest.get((producer, epoch), 0)
         if number > highest:

@@ -53,9 +53,9 @@ async def refill(connection: Connection, name: str, wholes: Sequence[Whole], tel
         _check(whole, edge)
         for records in _batches(whole):
             growth: Growth = growth_of(log, edge, records, records[-1].offset + 1, first.first_offset)
-            _check(whole, growth.edge)
             async with connection.transaction():
                 await storage.append(connection, [growth])
+                _check(whole, growth.edge)
             log, edge = growth.grown, growth.edge
             tell(len(records))
         if edge.size != whole.size:

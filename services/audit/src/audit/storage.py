@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from audit.growth import Growth, Log
@@ -81,12 +82,15 @@ async def read_leaf_tiles(connection: Connection, log_id: int, first: int) -> di
 async def append(connection: Connection, growths: Sequence[Growth]) -> None:
     """One batch of several logs, each at most once, in the caller's transaction; raises Fenced.
 
-    The order is fixed: source, head, blobs, entries, tiles, batches, heads. Rows are locked in the order of logs.
+    The order is fixed: source, head, entries, blobs, tiles, batches, heads. Rows are locked in the order of logs.
+    Leaves are made while they are copied: what is known of a batch only then comes after its entries.
     """
     growths = sorted(growths, key=lambda growth: growth.log.log_id)
     ids = [growth.log.log_id for growth in growths]
     await _advance_sources(connection, growths)
     await _lock_heads(connection, growths, ids)
+    rows = chain.from_iterable(growth.rows() for growth in growths)
+    await connection.copy_records_to_table("entry", schema_name="audit", columns=_COLUMNS, records=rows)
     blobs = {digest: data for growth in growths for digest, data in growth.blobs}
     if blobs:
         await connection.execute(
@@ -97,9 +101,6 @@ async def append(connection: Connection, growths: Sequence[Growth]) -> None:
             list(blobs),
             list(blobs.values()),
         )
-    await connection.copy_records_to_table(
-        "entry", schema_name="audit", columns=_COLUMNS, records=[row for growth in growths for row in growth.rows]
-    )
     tiles = [(growth.log.log_id, tile) for growth in growths for tile in growth.tiles]
     await connection.execute(
         """
@@ -120,7 +121,7 @@ async def append(connection: Connection, growths: Sequence[Growth]) -> None:
         """,
         ids,
         [growth.log.size for growth in growths],
-        [len(growth.rows) for growth in growths],
+        [growth.n for growth in growths],
         [growth.log.next_offset for growth in growths],
         [growth.offset_to for growth in growths],
         [growth.high_watermark for growth in growths],
@@ -161,5 +162,5 @@ async def _lock_heads(connection: Connection, growths: Sequence[Growth], ids: li
     rows = await connection.fetch(
         "SELECT log_id, tree_size, root FROM audit.head WHERE log_id = ANY($1::int[]) ORDER BY log_id FOR UPDATE", ids
     )
-    if [tuple(row) for row in rows] != [(log.log_id, log.size, log.root) for log, *_ in growths]:
+    if [tuple(row) for row in rows] != [(each.log.log_id, each.log.size, each.log.root) for each in growths]:
         raise Fenced("the stored tree is not the one in memory")
