@@ -29,12 +29,15 @@ class Follower:
         self._state = state
         self._edges: dict[str, Edge] = {}
         self._followed: dict[TopicPartition, Reading] = {}
+        self._waiting: dict[tuple[int, int], Announced] = {}
+        """Logs announced that go on from what is not read so far, by partition and offset of the announcement."""
         self.grown = asyncio.Condition()
         self.following = False
 
     async def run(self) -> None:
         """One life, until it is cancelled; raises whatever the broker's absence raises."""
         self._edges.clear()
+        self._waiting.clear()
         self._followed = {TopicPartition(each.topic, each.part): each for each in self._readings()}
         announcements, records = self._consumer(), self._consumer()
         try:
@@ -79,20 +82,30 @@ class Follower:
 
     async def _announcements(self, consumer: AIOKafkaConsumer) -> bool:
         """Takes up what was announced since; whether a log is new."""
-        new = False
-        for place, batch in (await consumer.getmany(timeout_ms=0 if self._followed else POLL_MS)).items():
+        polled = await consumer.getmany(timeout_ms=0 if self._followed else POLL_MS)
+        for place, batch in polled.items():
             for record in batch:
                 announced = read_announcement(_record(record))
                 if announced is not None:
-                    new = self._begin(announced) or new
-            self._state.note_announced(place.partition, batch[-1].offset + 1)
-        return new
+                    self._waiting[place.partition, record.offset] = announced
+        new = [self._begin(where, announced) for where, announced in list(self._waiting.items())]
+        for place, batch in polled.items():
+            # What waits is read again after a start.
+            waiting = [offset for part, offset in self._waiting if part == place.partition]
+            self._state.note_announced(place.partition, min([*waiting, batch[-1].offset + 1]))
+        return any(new)
 
-    def _begin(self, announced: Announced) -> bool:
+    def _begin(self, where: tuple[int, int], announced: Announced) -> bool:
+        """Begins a log, refuses it for good, or lets it wait; whether it began."""
         first = announced.first
         if self._state.reading(first.origin) is not None:
-            return False  # A log begins once; whoever announces another beginning is not followed.
-        if first.previous_origin and not self._continues(announced):
+            del self._waiting[where]  # A log begins once; whoever announces another beginning is not followed.
+            return False
+        continues = self._continues(announced)
+        if continues is None:
+            return False
+        del self._waiting[where]
+        if not continues:
             log.error("epoch refused: what it goes on from is not what was read: %s", first.origin)
             return False
         edge, tiles = Edge().extend([leaf_hash(encode_first(first))])
@@ -103,10 +116,26 @@ class Follower:
         )
         return True
 
-    def _continues(self, announced: Announced) -> bool:
+    def _continues(self, announced: Announced) -> bool | None:
+        """Whether a log goes on from what was read and cosigned; None while that cannot be told.
+
+        One log follows another once, and drops nothing that was cosigned. When the broker removed the end of the old
+        log before it was read, nothing here speaks for that end or against it: the old log is cosigned no more, and
+        the new one is followed from its first leaf on, as it is by a witness that starts late.
+        """
         first = announced.first
+        if not first.previous_origin:
+            read = {(each.topic, each.part) for each in self._readings()}
+            return (announced.topic, announced.part) not in read
         before = self._state.reading(first.previous_origin)
-        return before is not None and self._state.root_at(before, first.previous_size) == first.previous_root
+        if before is None:
+            return None  # Announcements of several partitions have no order.
+        if before.state != "followed" or self._state.held(before.origin).size > first.previous_size:
+            return False
+        if before.size < first.previous_size:
+            read_on = self._followed.get(TopicPartition(before.topic, before.part))
+            return None if read_on is not None and read_on.origin == before.origin else True
+        return self._state.root_at(before, first.previous_size) == first.previous_root
 
     async def _records(self, consumer: AIOKafkaConsumer) -> None:
         try:
