@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from hypothesis import settings
 
 from audit.deployment import ROLES, ensure_database, ensure_logs, ensure_roles, ensure_tables
@@ -58,18 +57,10 @@ class Trail:
         return self.postgres.url_of(role, role, self.url.rpartition("/")[2])
 
     async def open_logs(self) -> None:
-        """What a deployment does for partitions that are new, as soon as the broker answers."""
+        """What a deployment does for partitions that are new."""
         connection = await asyncpg.connect(self.url)
-
-        async def opened() -> bool:
-            try:
-                await ensure_logs(connection, [self.kafka], NAME, self.topics)
-            except KafkaError:
-                return False
-            return True
-
         try:
-            await until(opened)
+            await ensure_logs(connection, [self.kafka], NAME, self.topics)
         finally:
             await connection.close()
 

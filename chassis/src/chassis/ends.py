@@ -17,20 +17,21 @@ ASK_SECONDS = 3
 class Ends:
     """Asks the broker over a connection of its own, outside any group; makes a new one after any trouble."""
 
-    def __init__(self, kafka: Sequence[str], topics: Sequence[str]) -> None:
+    def __init__(self, kafka: Sequence[str], topics: Sequence[str], seconds: float = ASK_SECONDS) -> None:
         self._kafka = list(kafka)
         self._topics = topics
+        self._seconds = seconds
         self._consumer: AIOKafkaConsumer | None = None
         self._partitions: dict[str, list[int]] = {}
         self._asking = asyncio.Lock()
 
     async def ask(self) -> dict[str, dict[int, Span] | None]:
         """The span of every partition by topic; None for a topic that the broker does not know or did not speak of
-        within three seconds."""
+        within three seconds, or as many as were given."""
         if not self._topics:
             return {}
         try:
-            async with asyncio.timeout(ASK_SECONDS), self._asking:
+            async with asyncio.timeout(self._seconds), self._asking:
                 return await self._ask()
         except (KafkaError, OSError, TimeoutError):
             await self.close()
@@ -48,7 +49,7 @@ class Ends:
 
     async def _ask(self) -> dict[str, dict[int, Span] | None]:
         if self._consumer is None:
-            consumer = AIOKafkaConsumer(bootstrap_servers=self._kafka, request_timeout_ms=ASK_SECONDS * 1000)
+            consumer = AIOKafkaConsumer(bootstrap_servers=self._kafka, request_timeout_ms=int(self._seconds * 1000))
             try:
                 await consumer.start()
             except BaseException:

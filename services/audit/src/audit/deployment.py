@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC
 
 import asyncpg
@@ -20,8 +21,9 @@ from audit.openings import open_log
 from audit.settings import NAME_PATTERN
 from chassis.clock import SandboxClock
 from chassis.database import CHASSIS
-from chassis.ends import Ends
+from chassis.ends import Ends, Span
 from chassis.schema import MigrationRefused, Migrations, bring_up_to_date
+from chassis.supervision import backoff_seconds
 from chassis.topology import ensure_role
 from chassis.transaction import Transaction
 from contracts.topics import TOPICS
@@ -31,6 +33,11 @@ OWNER = "audit_owner"
 INGEST, READ, SIGNER = "audit_ingest", "audit_read", "audit_signer"
 ROLES = (INGEST, READ, SIGNER)
 """The roles that log in: the writer, readers, the signer. None is a member of another."""
+
+WAIT_SECONDS = 120.0
+"""How long a deployment asks a broker again that does not speak of every topic."""
+ASK_SECONDS = 15.0
+"""How long one answer may take: a broker that has just started is slow."""
 
 TABLES = Migrations(schema="audit", package="audit.migrations")
 
@@ -84,6 +91,10 @@ async def ensure_tables(connection: asyncpg.Connection) -> None:
         )
 
 
+def _silently(_: str) -> None:
+    pass
+
+
 async def ensure_logs(
     connection: asyncpg.Connection,
     kafka: Sequence[str],
@@ -91,23 +102,19 @@ async def ensure_logs(
     topics: Iterable[str] = TOPICS,
     *,
     announce: bool = True,
+    tell: Callable[[str], object] = _silently,
 ) -> int:
     """A log for each partition that has none, from the oldest record on that is there; how many were opened.
 
-    Raises KafkaError when the broker does not say where a topic begins.
+    Waits for a broker that does not say where each topic begins, and tells so each time that it asks in vain. Raises
+    KafkaError after two minutes of it.
     """
+    spans = await _spans(kafka, tuple(topics), tell)
     known = {(row["topic"], row["part"]) for row in await connection.fetch("SELECT topic, part FROM audit.source")}
-    ends = Ends(kafka, tuple(topics))
-    try:
-        spans = await ends.ask()
-    finally:
-        await ends.close()
-    if unknown := sorted(topic for topic, partitions in spans.items() if partitions is None):
-        raise KafkaError(f"the broker says nothing of {', '.join(unknown)}")
     new = [
         (topic, part, first)
         for topic, partitions in spans.items()
-        for part, (first, _) in sorted((partitions or {}).items())
+        for part, (first, _) in sorted(partitions.items())
         if (topic, part) not in known
     ]
     if not new:
@@ -122,7 +129,34 @@ async def ensure_logs(
     return len(new)
 
 
-async def deploy(server_url: str, passwords: Mapping[str, str], kafka: Sequence[str], name: str) -> int:
+async def _spans(
+    kafka: Sequence[str], topics: tuple[str, ...], tell: Callable[[str], object]
+) -> dict[str, dict[int, Span]]:
+    ends = Ends(kafka, topics, ASK_SECONDS)
+    deadline, tries = time.monotonic() + WAIT_SECONDS, 0
+    try:
+        while True:
+            asked = await ends.ask()
+            spans = {topic: partitions for topic, partitions in asked.items() if partitions is not None}
+            if not (unknown := sorted(asked.keys() - spans.keys())):
+                return spans
+            silent = f"the broker says nothing of {', '.join(unknown)}"
+            if time.monotonic() > deadline:
+                raise KafkaError(silent)
+            tries += 1
+            tell(f"waiting: {silent}")
+            await asyncio.sleep(backoff_seconds(tries))
+    finally:
+        await ends.close()
+
+
+async def deploy(
+    server_url: str,
+    passwords: Mapping[str, str],
+    kafka: Sequence[str],
+    name: str,
+    tell: Callable[[str], object] = _silently,
+) -> int:
     """Everything in order; how many logs were opened. `server_url` is a superuser's."""
     connection = await asyncpg.connect(server_url, timeout=20)
     try:
@@ -133,7 +167,7 @@ async def deploy(server_url: str, passwords: Mapping[str, str], kafka: Sequence[
     connection = await connect(server_url)
     try:
         await ensure_tables(connection)
-        return await ensure_logs(connection, kafka, name)
+        return await ensure_logs(connection, kafka, name, tell=tell)
     finally:
         await connection.close(timeout=5)
 
@@ -158,7 +192,13 @@ def main() -> int:
         return 78
     try:
         opened = asyncio.run(
-            deploy(settings.superuser_url.get_secret_value(), passwords, settings.kafka.split(","), settings.audit_name)
+            deploy(
+                settings.superuser_url.get_secret_value(),
+                passwords,
+                settings.kafka.split(","),
+                settings.audit_name,
+                lambda said: sys.stderr.write(f"{said}\n"),
+            )
         )
     except (MigrationRefused, KafkaError, OSError, TimeoutError, asyncpg.PostgresError) as error:
         sys.stderr.write(f"the audit database is not as it must be: {type(error).__name__}: {error}\n")
