@@ -41,7 +41,7 @@ format: $(READY) ## rewrite the code as `make check` wants it
 	$(RUN)/ruff check --fix $(SOURCES)
 
 test: $(READY) ## every test, on a real broker and a real database
-	$(RUN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(RUN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 journeys: $(READY) ## only the journeys across the four services
 	$(RUN)/pytest tests/journeys $(ARGS)
