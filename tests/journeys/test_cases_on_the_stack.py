@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from bisect import bisect_left
 from datetime import UTC, date, datetime, time
@@ -28,12 +27,10 @@ from check import differences, forbidden  # the cases come with their own compar
 PARIS = ZoneInfo("Europe/Paris")
 LAWFUL = all_cases()
 """What came with the law is told day by day, and asked about on the day it asks about."""
-OWN = own_cases() if os.environ.get("CASES_ON_THE_STACK") == "all" else own_cases()[::4]
-"""One in four of our own, to keep the journey short; all of them where the environment says so."""
 TOLD = {
     # A stack has the settings of its deployment: a case under settings of its own is for the pure function alone.
     told.case["id"]: told
-    for told in map(independent, [*LAWFUL, *OWN])
+    for told in map(independent, [*LAWFUL, *own_cases()])
     if "settings" not in told.case
 }
 Json = dict[str, Any]

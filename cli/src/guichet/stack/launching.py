@@ -85,9 +85,9 @@ def main(modules: Sequence[str]) -> None:
     while line := sys.stdin.buffer.readline():
         pid = os.fork()
         if not pid:
-            return _become(Start(**json.loads(line)))
+            _become(Start(**json.loads(line)))
+            return
         sys.stdout.write(f"{pid}\n")
-    return None
 
 
 def _become(start: Start) -> None:
