@@ -41,8 +41,19 @@ app.command()(export)
 app.command()(prove)
 app.command()(checkpoint)
 
-Level = StrEnum("Level", "L0 L1 L2 L3 L4 L5 L6 L7")
-"""What a bundle can be asked, as an option takes it."""
+
+class Level(StrEnum):
+    """What a bundle can be asked, as an option takes it."""
+
+    L0 = "L0"
+    L1 = "L1"
+    L2 = "L2"
+    L3 = "L3"
+    L4 = "L4"
+    L5 = "L5"
+    L6 = "L6"
+    L7 = "L7"
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
