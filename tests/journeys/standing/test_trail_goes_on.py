@@ -1,0 +1,70 @@
+"""On a running stack a log goes on in its next epoch, and a trail built from bundles is the one that was signed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import httpx
+
+from dossiers import dossier
+from guichet.publishing import clock_now
+from guichet.stack.databases import AUDIT_NAME
+from guichet.stack.quiet import wait_quiet
+from guichet.stack.state import StackState
+from programs import run_guichet
+from stacks import insist, submission
+
+PERSONS = ("--by", "operator-1", "--by", "auditor-2")
+
+
+async def guichet(home: Path, *arguments: str) -> str:
+    ran = await run_guichet(*arguments, GUICHET_HOME=str(home))
+    assert ran.code == 0, ran.err
+    return ran.out
+
+
+async def submitted(state: StackState, reference: str) -> None:
+    """A request on its way, and everything that followed from it recorded."""
+    async with httpx.AsyncClient(timeout=60) as client:
+        event = submission(dossier("F02a", reference), await clock_now(state))
+        assert (await insist(client, state, event)).status_code == 202
+    await wait_quiet(state)
+
+
+async def cosigned(state: StackState, origin: str) -> str:
+    """The newest checkpoint of a log, as soon as the witness has signed it beside the log's own key."""
+    deadline = time.monotonic() + 120
+    async with httpx.AsyncClient(base_url=state.watchers["signer"].url, timeout=30) as signer:
+        while True:
+            answer = await signer.get(f"/{origin}/checkpoint")
+            if answer.status_code == httpx.codes.OK and answer.text.count("\n— ") > 1:
+                return answer.text
+            assert time.monotonic() < deadline, "nobody cosigned it"
+            await asyncio.sleep(0.5)
+
+
+async def test_a_log_goes_on_in_its_next_epoch_and_from_bundles_the_same_trail_is_built(
+    standing_at_home: tuple[Path, StackState], tmp_path: Path
+) -> None:
+    home, state = standing_at_home
+    await submitted(state, "EPOCHS-1")
+    old = f"{AUDIT_NAME}/trail/guichet.requests/0/1"
+    new = f"{AUDIT_NAME}/trail/guichet.requests/0/2"
+    assert f"{new} goes on at" in await guichet(home, "audit", "epoch", "open", old)
+    held = []
+    for origin in (old, new):
+        held.append(tmp_path / origin.replace("/", "-"))
+        held[-1].write_text(await cosigned(state, origin), "utf-8")
+
+    bundle, after = tmp_path / "whole.auditbundle", tmp_path / "after.auditbundle"
+    await guichet(home, "audit", "export", "--all", "-o", str(bundle))
+    await guichet(home, "audit", "rebuild", "--bundle", str(bundle), *PERSONS)
+    await submitted(state, "EPOCHS-2")
+    await guichet(home, "audit", "verify")
+    since = [argument for file in held for argument in ("--since", str(file))]
+    await guichet(home, "audit", "export", "--all", *since, "-o", str(after))
+    known = [argument for file in held for argument in ("--held", str(file))]
+    # L3 holds only when each held log is in the bundle, and extended by it; L4 when the witness went along.
+    await guichet(home, "audit", "verify", str(after), *known, "--require", "L3", "--require", "L4")
