@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -94,6 +95,8 @@ def obey(state: State, step: Step, met: bool = True) -> ask.Command:
             return ask.Record(e.RolledBack())
         case Step.LEAVE:
             return ask.Record(e.Left("0" * 64))
+        case Step.REPAIR:
+            return ask.Record(e.Mended(project.drift))
 
 
 def settle(state: State) -> State:
@@ -132,6 +135,7 @@ commands = st.one_of(
     st.just(ask.DeletionDue()),
     st.just(ask.RaiseAlarm()),
     st.just(ask.Unlock()),
+    st.builds(ask.LetGo, st.sampled_from(list(Step))),
     st.builds(ask.RequireTerms, st.sampled_from([(), ("cgu-1",), ("cgu-1", "cgu-2"), ("cgu-2",)])),
     st.builds(
         ask.AcceptTerms,
@@ -316,6 +320,24 @@ def test_an_opening_that_nobody_recorded_is_shut_when_the_permit_is_suspended_ag
     lost = run(state, ask.Unlock(), ask.Suspend())
     assert next_step(lost) is Step.FREEZE
     assert next_step(settle(lost)) is None
+
+
+@pytest.mark.parametrize("step", [Step.ADMIT, Step.FILL, Step.FREEZE, Step.REMOVE])
+def test_what_a_step_that_was_cut_short_left_is_put_right_before_a_door_opens(step: Step) -> None:
+    opened = settle(run(Unheard(), ask.Grant(permit())))
+    shut = settle(run(opened, ask.Suspend()))
+    for state, again in ((opened, Open), (shut, Frozen)):
+        unsure = run(state, ask.LetGo(step))
+        assert next_step(unsure) is Step.REPAIR
+        assert isinstance(settle(unsure), again)
+    assert next_step(run(shut, ask.LetGo(step), ask.Resume())) is Step.REPAIR
+    ended = run(opened, ask.LetGo(step), ask.End("PERMIT_REVOKED"))
+    assert next_step(ended) is Step.CLOSE and next_step(run(ended, obey(ended, Step.CLOSE))) is None
+
+
+def test_a_step_that_leaves_nothing_behind_casts_no_doubt() -> None:
+    opened = settle(run(Unheard(), ask.Grant(permit())))
+    assert next_step(run(opened, ask.LetGo(Step.PLAN), ask.LetGo(Step.OPEN))) is None
 
 
 def test_a_workspace_that_was_never_opened_is_not_frozen() -> None:

@@ -60,7 +60,7 @@ async def test_every_workspace_ends_open_gone_or_with_a_person_and_none_is_unkno
                 await persist(partial(bench.tell, fact(request_id)))
 
         await tell(requests, lambda r: permit(r, datasets=(dataset("snds-main"), dataset("eds-chu-nord", ("a",)))))
-        for request_id in [*revoked, *suspended]:
+        for request_id in requests:
             await bench.until("workspace.opened", request_id=request_id, seconds=LIMIT)
         await tell(suspended, lambda r: PermitSuspended(**about(r), reasons=()))
         await tell(revoked, lambda r: PermitRevoked(**about(r), reasons=()))

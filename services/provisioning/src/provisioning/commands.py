@@ -157,6 +157,13 @@ class DeletionDue:
 
 
 @dataclass(frozen=True, slots=True)
+class LetGo:
+    """A step that was begun is no longer due, and nobody has said what it brought about."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """A person asks for the step to be tried again, perhaps in an environment that the permit had left open."""
 
@@ -190,6 +197,7 @@ Command: TypeAlias = (
     | RequireTerms
     | AcceptTerms
     | DeletionDue
+    | LetGo
     | Retry
     | Abandon
 )

@@ -12,6 +12,7 @@ from provisioning.events import (
     CalledOff,
     Copied,
     CutOver,
+    CutShort,
     Delivered,
     Done,
     Drifted,
@@ -85,6 +86,8 @@ SUSPENDED = "PERMIT_SUSPENDED"
 MOVING = "REHOSTING"
 ABANDONED = "ABANDONED"
 OVERDUE = "DELETION_OVERDUE"
+LEAVING_TRACES = frozenset({Step.ADMIT, Step.FILL, Step.FREEZE, Step.REMOVE})
+"""Steps whose effects stay when the step is no longer due, and that nothing which may become due instead takes back."""
 
 
 def decide(state: State, command: Command) -> tuple[Event, ...]:
@@ -124,8 +127,12 @@ def decide(state: State, command: Command) -> tuple[Event, ...]:
             return (Unlocking(),) if next_step(state) is Step.OPEN and not project.unlocked else ()
         case ask.Notice(found):
             return _notice(state, project, found)
+        case ask.LetGo(step):
+            doubtful = step in LEAVING_TRACES and project.standing != "ended" and not project.unsure
+            return (CutShort(step),) if doubtful else ()
         case ask.Record(Mended(gone)):
-            return _notice(state, project, tuple(drift for drift in project.drift if drift not in gone))
+            said = _notice(state, project, tuple(drift for drift in project.drift if drift not in gone))
+            return said if gone or not project.unsure else (Mended(()), *said)
         case ask.Record(done):
             return (done,) if _counts(state, project, done) else ()
         case ask.GiveUp(step, code):

@@ -250,6 +250,14 @@ class TermsAccepted:
 
 
 @dataclass(frozen=True, slots=True)
+class CutShort:
+    """A step that an environment had begun to do is no longer due: what it did there is not known."""
+
+    step: Step
+    kind: Literal["cut-short"] = "cut-short"
+
+
+@dataclass(frozen=True, slots=True)
 class Stuck:
     """A person is needed."""
 
@@ -307,6 +315,7 @@ Event: TypeAlias = (
     | Done
     | Unlocking
     | Kept
+    | CutShort
     | Stuck
     | Retried
     | Planned

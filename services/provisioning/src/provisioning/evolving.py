@@ -11,6 +11,7 @@ from provisioning.events import (
     CalledOff,
     Copied,
     CutOver,
+    CutShort,
     Delivered,
     Drifted,
     Ended,
@@ -161,14 +162,19 @@ def _learn(project: Project, event: Event) -> Project:
             return replace(project, delete=True)
         case Unlocking():
             return replace(project, unlocked=True)
-        case Froze() | ShutDown():
+        case Froze():
             return replace(project, unlocked=False)
+        case ShutDown():
+            return replace(project, unlocked=False, unsure=False)
+        case CutShort():
+            return replace(project, unsure=True)
         case Planned() | CalledOff() | Copied() | CutOver() | RolledBack() | Left():
             return _move(project, event)
         case Drifted(found):
             return replace(project, drift=(*project.drift, *found))
         case Mended(gone):
-            return replace(project, drift=tuple(drift for drift in project.drift if drift not in gone))
+            left = tuple(drift for drift in project.drift if drift not in gone)
+            return replace(project, drift=left, unsure=False)
         case Erased() | Stuck() | Retried() | Examined():
             return project
         case _:
@@ -200,6 +206,7 @@ def _move(project: Project, event: Planned | CalledOff | Copied | CutOver | Roll
                 logins=refs,
                 logins_until=until,
                 unlocked=False,
+                unsure=False,
                 move=None,
                 leaving=Leaving(project.environment_id or "", project.place, project.tables, project.logins),
             )

@@ -10,10 +10,10 @@ from chassis.transaction import Transaction
 from contracts.envelope import Envelope
 from provisioning import registry, storage
 from provisioning.certificate import Certificate
-from provisioning.commands import CallOff, Command, GiveUp, Judge, Plan, RequireTerms
+from provisioning.commands import CallOff, Command, GiveUp, Judge, LetGo, Plan, RequireTerms
 from provisioning.domain import NOT_CLEARED, decide, evolve, may_move, next_step, project_of
 from provisioning.environments import Deletion
-from provisioning.events import Erased, Event, Kept, Left, Planned, ShutDown, Step
+from provisioning.events import Erased, Event, Kept, Left, Planned, ShutDown, Step, Wished
 from provisioning.gate import look
 from provisioning.moves import downtime
 from provisioning.places import place_of
@@ -57,9 +57,13 @@ class Progress:
         certificate: Certificate | None = None,
     ) -> Workspace:
         """Decide on commands for a locked workspace and give the workspace as it is afterwards."""
-        state, happened = workspace.state, []
+        state = workspace.state
+        happened: list[Event] = []
         why = cause or workspace.cause
-        for command in commands:
+        begun = await storage.begun(transaction.connection, workspace.workspace_id)
+        for command in (*commands, *(() if begun is None else (LetGo(begun),))):
+            if isinstance(command, LetGo) and not _is_cut_short(command.step, state, happened):
+                break
             for event in decide(state, command):
                 before, state = state, evolve(state, event)
                 happened.append(event)
@@ -169,6 +173,11 @@ class Progress:
     def terms_on(self, now: datetime) -> tuple[str, ...] | None:
         """The versions of the terms that count at an instant; None where this is not ours to say."""
         return None if self._terms is None else counting(self._terms, local_day(now))
+
+
+def _is_cut_short(step: Step, state: State, happened: Sequence[Event]) -> bool:
+    """Whether a step that was begun will not be done whole: it is no longer due, or now of other datasets."""
+    return next_step(state) is not step or (step is Step.FILL and any(isinstance(each, Wished) for each in happened))
 
 
 async def clear(transaction: Transaction, project: Project, environment_id: str) -> Clearance:

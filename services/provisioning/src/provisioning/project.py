@@ -176,6 +176,7 @@ class Project:
     terms           versions of the terms of use of which each person must have accepted one; none where empty
     accepted        who accepted which version
     drift           differences that a sweep found and that are not known to be gone
+    unsure          a step was cut short: what it left is to be put right before anything is given
     place           the number of the move that brought it where it is, 0 at first; `moves` have been planned in all
     move, leaving   the move under way, and the source that a move left behind
     """
@@ -199,6 +200,7 @@ class Project:
     move: Move | None = None
     leaving: Leaving | None = None
     drift: tuple[Drift, ...] = ()
+    unsure: bool = False
     terms: tuple[str, ...] = ()
     accepted: frozenset[tuple[str, str]] = frozenset()
 
@@ -217,8 +219,8 @@ class Project:
 
     @property
     def mendable(self) -> bool:
-        """Whether some known difference is safe to put right."""
-        return any(drift.mendable for drift in self.drift)
+        """Whether some difference, known or feared, is safe to put right."""
+        return self.unsure or any(drift.mendable for drift in self.drift)
 
     @property
     def active(self) -> bool:

@@ -120,7 +120,7 @@ class Runner:
         async with self._runtime.transaction("work") as transaction:
             # The key of a project is made here: never for a workspace that another worker has destroyed meanwhile.
             await storage.lock_workspace(transaction.connection, ticket.workspace_id)
-            if not await storage.holds(transaction.connection, ticket):
+            if not await storage.begin(transaction.connection, ticket):
                 raise Superseded
             work = await Work.read(
                 transaction, ticket.step, workspace, project, sandbox=self._settings.clock == "sandbox", target=target

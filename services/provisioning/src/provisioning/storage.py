@@ -295,8 +295,8 @@ async def schedule(connection: Connection, workspace_id: str, step: Step | None)
     # Another step waits for the lease to end: whoever holds it finds out and lets go.
     await connection.execute(
         "INSERT INTO steps (workspace_id, step) VALUES ($1, $2) ON CONFLICT (workspace_id) DO UPDATE "
-        "SET step = excluded.step, since = excluded.since, attempts = 0, not_before = excluded.not_before, code = NULL "
-        "WHERE steps.step <> excluded.step",
+        "SET step = excluded.step, since = excluded.since, attempts = 0, not_before = excluded.not_before, "
+        "code = NULL, begun = false WHERE steps.step <> excluded.step",
         UUID(workspace_id),
         step.value,
     )
@@ -337,6 +337,20 @@ async def renew(connection: Connection, ticket: Ticket, seconds: float) -> Step 
         timedelta(seconds=seconds),
         ticket.step.value,
     )
+    return None if step is None else Step(step)
+
+
+async def begin(connection: Connection, ticket: Ticket) -> bool:
+    """Note that an environment is about to do a step; False when the lease is lost. Lock the workspace first."""
+    status = await connection.execute(
+        "UPDATE steps SET begun = true WHERE workspace_id = $1 AND fence = $2", UUID(ticket.workspace_id), ticket.fence
+    )
+    return bool(status == "UPDATE 1")
+
+
+async def begun(connection: Connection, workspace_id: str) -> Step | None:
+    """The due step, if an environment may have done something of it. Lock the workspace first."""
+    step = await connection.fetchval("SELECT step FROM steps WHERE workspace_id = $1 AND begun", UUID(workspace_id))
     return None if step is None else Step(step)
 
 

@@ -202,6 +202,8 @@ class Work:
                 await environment.admit(order, project.logins, self.logins_until, False)
                 await environment.close(order)
             case _:
+                if project.unsure:
+                    await self._drop_what_was_cut_short(environment, order)
                 enter = isinstance(state, Open)
                 await environment.restore(order, project.tables)
                 await environment.admit(order, project.logins, self.logins_until, enter)
@@ -217,6 +219,13 @@ class Work:
             if drift.mendable:
                 raise Refused(drift.code)
         return Mended(tuple(drift for drift in project.drift if drift not in left))
+
+    async def _drop_what_was_cut_short(self, environment: Environment, order: Order) -> None:
+        """Our own extraction of a dataset that is no longer wished, where nobody recorded it."""
+        there = (await environment.inspect(order.workspace_id)).tables.values()
+        kept = {extract.grant.dataset_id for extract in self.project.extracts}
+        if left := sorted({*there} - kept):
+            await environment.drop(order, left)
 
     async def _fill(self, environment: Environment, order: Order) -> Filled:
         project = self.project
