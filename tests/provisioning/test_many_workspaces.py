@@ -7,7 +7,7 @@ import os
 import random
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import date
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from tests.provisioning.conftest import Bench, dataset, permit, person, running
-from tests.provisioning.workers import worker
+from tests.provisioning.workers import answer, answering, persist, worker
 
 from chassis.service import Timer
 from contracts.compliance import PermitAmended, PermitExpired, PermitResumed, PermitRevoked, PermitSuspended
@@ -50,6 +50,7 @@ async def test_every_workspace_ends_open_gone_or_with_a_person_and_none_is_unkno
         chaos = [
             asyncio.create_task(killing(bench, dice, over)),
             asyncio.create_task(failing(bench, dice, over)),
+            asyncio.create_task(answering(bench, over, absent)),
         ]
 
         def about(request_id: str) -> dict[str, Any]:
@@ -89,11 +90,7 @@ async def test_every_workspace_ends_open_gone_or_with_a_person_and_none_is_unkno
         last = await worker(bench)
         try:
             await bench.quiet(LIMIT)
-            async with bench.desk() as desk:
-                # Attempts that ran out while the environment failed: a person asks for another.
-                for line in await desk.list_workspaces("person-needed"):
-                    if line["request_id"] != absent:
-                        await desk.retry(line["workspace_id"])
+            await answer(bench, absent)
             await bench.quiet(LIMIT)
             async with bench.desk() as desk:
                 lines = {line["request_id"]: line for line in await desk.list_workspaces()}
@@ -163,16 +160,6 @@ async def failing(bench: Bench, dice: random.Random, over: asyncio.Event) -> Non
             "WHERE application_name = 'guichet-workspaces' AND pid <> pg_backend_pid()"
         )
     await admin.close()
-
-
-async def persist(act: Callable[[], Awaitable[None]]) -> None:
-    """What the engine does when a row is locked for too long: the same message again."""
-    for attempt in range(20):
-        try:
-            return await act()
-        except (asyncpg.PostgresError, TimeoutError):
-            assert attempt < 19
-    return None
 
 
 async def due(bench: Bench, name: str) -> None:

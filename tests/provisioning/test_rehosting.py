@@ -15,7 +15,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from tests.provisioning.conftest import ENVIRONMENT, Bench, dataset, permit, running
-from tests.provisioning.workers import KILLED, ended, worker
+from tests.provisioning.workers import KILLED, answering, ended, worker
 
 from contracts.hosts import EnvironmentQualificationLost, EnvironmentQualified, EvidenceItem
 from contracts.identity import workspace_id
@@ -254,9 +254,12 @@ async def test_many_workspaces_move_while_their_workers_are_killed(
             except TimeoutError:
                 process.send_signal(signal.SIGKILL)
             assert await ended(process) in (KILLED, -signal.SIGKILL), number
-        survivor = await worker(bench)
+        survivor, over = await worker(bench), asyncio.Event()
+        person = asyncio.create_task(answering(bench, over))
         for request_id in requests:
             await bench.until("rehosting.completed", request_id=request_id, seconds=LIMIT)
+        over.set()
+        await person
         await bench.quiet(LIMIT)
         survivor.terminate()
         await ended(survivor)

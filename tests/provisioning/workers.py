@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
+from functools import partial
 
+import asyncpg
 from tests.provisioning.conftest import Bench
 
+from chassis.supervision import wait_until
 from programs import Program
 
 KILLED = 137
@@ -34,3 +38,28 @@ async def ended(process: Program) -> int:
     """The exit code of a process that is about to end."""
     async with asyncio.timeout(90):
         return await process.wait()
+
+
+async def answer(bench: Bench, but: str | None = None) -> None:
+    """Attempts that ran out while workers died: a person asks for another, but for one request."""
+    async with bench.desk() as desk:
+        for line in await desk.list_workspaces("person-needed"):
+            if line["request_id"] != but:
+                await desk.retry(line["workspace_id"])
+
+
+async def answering(bench: Bench, over: asyncio.Event, but: str | None = None) -> None:
+    """The same again and again."""
+    while not over.is_set():
+        await persist(partial(answer, bench, but))
+        await wait_until(over, 1)
+
+
+async def persist(act: Callable[[], Awaitable[None]]) -> None:
+    """What the engine does when a row is locked for too long: the same message again."""
+    for attempt in range(20):
+        try:
+            return await act()
+        except (asyncpg.PostgresError, TimeoutError):
+            assert attempt < 19
+    return None
