@@ -34,11 +34,14 @@ async def submitted(state: StackState, reference: str) -> None:
 
 
 async def cosigned(state: StackState, origin: str) -> str:
-    """The newest checkpoint of a log, as soon as the witness has signed it beside the log's own key."""
+    """The newest published checkpoint of a log, as soon as it is one that the witness signed beside the log's own key.
+
+    What is signed is published a moment later, and only what is published is exported.
+    """
     deadline = time.monotonic() + 120
-    async with httpx.AsyncClient(base_url=state.watchers["signer"].url, timeout=30) as signer:
+    async with httpx.AsyncClient(base_url=state.service("audit").url, timeout=30) as published:
         while True:
-            answer = await signer.get(f"/{origin}/checkpoint")
+            answer = await published.get(f"/{origin}/checkpoint")
             if answer.status_code == httpx.codes.OK and answer.text.count("\n— ") > 1:
                 return answer.text
             assert time.monotonic() < deadline, "nobody cosigned it"
