@@ -412,6 +412,18 @@ def test_a_cut_over_that_was_called_off_meanwhile_does_not_happen() -> None:
     assert run(over, switching) == over
 
 
+def test_an_amended_impact_assessment_stops_a_move_and_closes_the_doors_where_it_led() -> None:
+    only_here = ask.Grant(permit(2, covers_environments=("env-1",)))
+    copied = run(moving(*MOVE[:3]), only_here)
+    assert run(copied, obey(copied, Step.SWITCH)) == copied
+    there = run(moving(*MOVE), only_here)
+    assert isinstance(there, Open) and next_step(there) is Step.FREEZE
+    shut = run(there, obey(there, Step.FREEZE))
+    assert isinstance(shut, Frozen) and next_step(shut) is Step.PLAN
+    again = run(shut, ask.Grant(permit(3, covers_environments=("env-1", "env-2"))))
+    assert isinstance(settle(again), Open)
+
+
 def test_a_permit_that_ends_during_a_move_takes_the_copy_away_before_the_data_are_destroyed() -> None:
     state = run(moving(*MOVE[:3]), ask.End("PERMIT_EXPIRED", delete=True))
     gone = obey_all(state, Step.CLOSE, Step.UNDO, Step.DESTROY)

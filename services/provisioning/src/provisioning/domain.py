@@ -61,6 +61,7 @@ from provisioning.steps import next_step
 __all__ = [
     "ABANDONED",
     "NOT_CLEARED",
+    "NOT_COVERED",
     "SUSPENDED",
     "Closed",
     "Destroyed",
@@ -86,6 +87,7 @@ SUSPENDED = "PERMIT_SUSPENDED"
 MOVING = "REHOSTING"
 ABANDONED = "ABANDONED"
 OVERDUE = "DELETION_OVERDUE"
+NOT_COVERED = "NOT_IN_IMPACT_ASSESSMENT"
 LEAVING_TRACES = frozenset({Step.ADMIT, Step.FILL, Step.FREEZE, Step.REMOVE})
 """Steps whose effects stay when the step is no longer due, and that nothing which may become due instead takes back."""
 
@@ -239,7 +241,7 @@ def may_move(state: State, target: Clearance) -> str | None:
     if target.environment_id == project.environment_id:
         return "ALREADY_THERE"
     if not project.permit.covers(target.environment_id):
-        return "NOT_IN_IMPACT_ASSESSMENT"
+        return NOT_COVERED
     return None if target.cleared else NOT_CLEARED
 
 
@@ -260,7 +262,8 @@ def _counts(state: State, project: Project, done: Done) -> bool:
             move = project.move
             if move is None or project.undoing or not move.copied:
                 return False
-            return clearance.environment_id == move.target and clearance.cleared
+            covered = project.permit.covers(move.target)
+            return clearance.environment_id == move.target and clearance.cleared and covered
         case Copied():
             return project.move is not None
         case RolledBack():

@@ -11,7 +11,7 @@ from contracts.envelope import Envelope
 from provisioning import registry, storage
 from provisioning.certificate import Certificate
 from provisioning.commands import CallOff, Command, GiveUp, Judge, LetGo, Plan, RequireTerms
-from provisioning.domain import NOT_CLEARED, decide, evolve, may_move, next_step, project_of
+from provisioning.domain import NOT_CLEARED, NOT_COVERED, decide, evolve, may_move, next_step, project_of
 from provisioning.environments import Deletion
 from provisioning.events import Erased, Event, Kept, Left, Planned, ShutDown, Step, Wished
 from provisioning.gate import look
@@ -150,13 +150,18 @@ class Progress:
         return await self.apply(transaction, workspace, [GiveUp(Step.PLAN, NO_TARGET)])
 
     async def judge_target(self, transaction: Transaction, workspace: Workspace) -> tuple[Workspace, Clearance | None]:
-        """Ask the gate about the target of the move of a locked workspace; a move to one not cleared is called off."""
+        """Ask the gate about the target of the move of a locked workspace; a move to one not cleared is called off.
+
+        So is one to where the permit, amended meanwhile, no longer lets it.
+        """
         project = project_of(workspace.state)
         if project is None or project.move is None or project.undoing:
             return workspace, None
         clearance = await clear(transaction, project, project.move.target)
         if not clearance.cleared:
             workspace = await self.apply(transaction, workspace, [CallOff("TARGET_NOT_CLEARED")])
+        elif not project.permit.covers(project.move.target):
+            workspace = await self.apply(transaction, workspace, [CallOff(NOT_COVERED)])
         return workspace, clearance
 
     async def judge(self, transaction: Transaction, workspace: Workspace, cause: Envelope | None = None) -> Workspace:

@@ -229,8 +229,9 @@ class Project:
 
     @property
     def cleared(self) -> bool:
-        """Whether the last look at the environment cleared it."""
-        return self.clearance is not None and self.clearance.cleared
+        """Whether the last look at the environment cleared it, and the impact assessment covers where a move led."""
+        covered = not self.place or self.permit.covers(self.environment_id or "")
+        return self.clearance is not None and self.clearance.cleared and covered
 
     @property
     def unjudged(self) -> bool:
