@@ -17,7 +17,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from chassis.errors import Kind, kind_of
+from chassis.errors import SURROUNDINGS, Kind, kind_of
 from chassis.messages import Message
 from chassis.runtime import Runtime
 from chassis.supervision import wait_until
@@ -95,7 +95,7 @@ class Bench:
             try:
                 async with self.runtime.transaction() as transaction:
                     return await handle(transaction, [message])
-            except Exception as error:
+            except SURROUNDINGS as error:
                 if kind_of(error) is not Kind.UNAVAILABLE or attempt == TRIES - 1:
                     raise
         return None

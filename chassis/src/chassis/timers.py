@@ -105,7 +105,7 @@ class Timers:
                     return False
                 await self._on_timer(transaction, timer)
                 await connection.execute(_DELETE, timer.subject, timer.kind, version)
-        except Exception as error:
+        except Exception as error:  # a service's code, as in `batch._attempt`: one timer must not hold up the others
             self._hold(timer, error)
             if kind_of(error) is Kind.UNAVAILABLE:
                 raise

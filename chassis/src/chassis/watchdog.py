@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from chassis.engine import Engine
+from chassis.errors import SURROUNDINGS
 from chassis.logs import logger
 from chassis.metrics import Metrics
 from chassis.supervision import GAVE_UP, wait_until
@@ -136,7 +137,7 @@ class Watchdog:
             if task is not None and task.cancelling() > cancelling:
                 raise
             return False
-        except Exception as error:  # noqa: BLE001 - the next look tries again, or gives the consumer up
+        except SURROUNDINGS as error:  # The next look tries again, or gives the consumer up.
             log.warning("consumer_restart_failed", step=step, error=error)
             return False
         return True

@@ -6,7 +6,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from workshop import STATES, Language  # noqa: E402 - found in this folder
+from workshop import STATES, Language, Shop  # noqa: E402 - found in this folder
 
 from chassis.database import Database  # noqa: E402
 
@@ -28,6 +28,12 @@ def language():
     """Topics of this test alone."""
     mark = uuid.uuid4().hex[:12]
     return Language.on(f"in.{mark}", f"out.{mark}")
+
+
+@pytest.fixture
+async def shop(database, language):
+    """An engine over a bus in memory, with its handler."""
+    return await Shop(database, language).open()
 
 
 @pytest.fixture

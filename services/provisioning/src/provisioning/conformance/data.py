@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from provisioning.conformance.lines import Value, line_of, row_of
 from provisioning.conformance.suite import COLUMNS, Trial, expect, manifest_of
-from provisioning.environments import Rows
+from provisioning.environments import Refused, Rows, Trouble
 
 DIFFICULT: tuple[Value, ...] = (
     None,
@@ -80,8 +80,8 @@ async def a_load_that_breaks_off_changes_nothing(trial: Trial) -> None:
 
     try:
         await trial.environment.load(trial.order(), "set-one", "set_one_records", Rows(COLUMNS, broken()))
-    except Exception as error:  # noqa: BLE001 - whatever an environment makes of it: what it leaves behind counts
-        expect(not isinstance(error, AssertionError), "the load failed otherwise")
+    except (Refused, Trouble, ConnectionResetError):
+        pass  # Said by the environment, or let through: what is left behind counts.
     else:
         expect(False, "half a table was taken for a whole one")
     expect(await trial.environment.manifests(trial.workspace_id) == before, "half a load is left")
