@@ -31,6 +31,9 @@ POSTGRES_ENVIRONMENTS = (
 """The demo environments that the postgres adapter serves, each a database of its own; the others need a person."""
 
 
+TRACES = frozenset({"GUICHET_OTLP_ENDPOINT", "GUICHET_TRACE_RATIO"})
+
+
 def desk_of(state: StackState) -> "Desk":
     """The operator's desk over the provisioning of a stack."""
     from provisioning.desk import Desk
@@ -59,8 +62,8 @@ def portals_file(home: Path, state: StackState) -> Path:
 
 
 def environment(home: Path, state: StackState, name: str, port: int) -> dict[str, str]:
-    """The GUICHET_* variables of one process of a service; none of the caller's own are passed on."""
-    given = {key: value for key, value in os.environ.items() if not key.startswith("GUICHET_")}
+    """The GUICHET_* variables of one process of a service; of the caller's own, only where traces go is passed on."""
+    given = {key: value for key, value in os.environ.items() if not key.startswith("GUICHET_") or key in TRACES}
     given |= {
         "GUICHET_HOME": str(home),
         "GUICHET_KAFKA": state.kafka,
