@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from functools import partial
 
+import httpx
 import pytest
 
 from dossiers import id_of, say, workspace_id
@@ -44,6 +45,11 @@ async def test_workspaces_move_by_themselves_to_where_their_permit_lets_them(sta
         lines = {line["workspace_id"]: (line["state"], line["environment_id"]) for line in await guichet(*LIST)}
         return {request: lines.get(workspace_id(request)) for request in wanted} == wanted
 
+    async def judged(request: str) -> tuple[str, bool]:
+        async with httpx.AsyncClient() as client:
+            seen = (await client.get(f"{state.services['compliance'].url}/cases/{request}")).json()
+        return seen["environment"]["id"], seen["start_allowed"]
+
     now = await clock_now(state)
     submitted = [
         say("request.submitted.v1", {"dossier": made}, request, now)
@@ -66,11 +72,13 @@ async def test_workspaces_move_by_themselves_to_where_their_permit_lets_them(sta
         with pytest.raises(Refused):
             await count_rows(before[request])
         assert await count_rows(await login(state, request, person)) == rows[request], "no row is lost"
+        assert await judged(request) == (TARGET, True), "the permit is judged where its data stand"
         said = {event["type"]: event["data"] for event in (await guichet("trace", request))["events"]}
         assert {f"guichet.rehosting.{step}.v1" for step in ("planned", "cut-over", "completed")} <= set(said)
         completed = said["guichet.rehosting.completed.v1"]
         assert (completed["certificate"]["environment_id"], completed["certificate"]["objects_left"]) == (LOST, 0)
         assert completed["downtime_seconds"] >= 0
+    assert await judged(staying) == (LOST, False)
     with pytest.raises(Refused):
         await count_rows(before[staying])
     assert (await guichet("audit", "verify"))["holds"]

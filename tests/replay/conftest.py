@@ -6,13 +6,14 @@ import json
 import zlib
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from compliance.calendars import local_date
 from contracts.envelope import encode
 from contracts.registry import FACTS
-from dossiers import Told, all_cases, events_of, independent, independent_environments, reference, say
+from dossiers import Told, all_cases, case, events_of, independent, independent_environments, reference, say
 from guichet.publishing import Event, stated
 from guichet_verify.leaves import Record
 
@@ -53,10 +54,19 @@ def heard(told: Told) -> list[tuple[datetime, Event]]:
     return events
 
 
+def moved() -> Json:
+    """A case whose host loses its homologation, and whose workspace then stands elsewhere."""
+    made = case("N-lost") | {"id": "N-lost-and-moved", "as_of": "2027-01-22"}
+    places = {"source_environment_id": "env-souverain", "target_environment_id": "env-pmsi"}
+    about = {"workspace_id": str(UUID(int=1)), "request_id": str(UUID(int=2)), "tables": []}
+    cut_over = {"at": "2027-01-21T10:00:00+01:00", "type": "rehosting.cut-over.v1", "data": places | about}
+    return made | {"history": [*made["history"], cut_over]}
+
+
 @pytest.fixture(scope="session")
 def cases() -> list[Told]:
     """Every case under names of its own."""
-    return [independent(each) for each in all_cases()]
+    return [independent(each) for each in (*all_cases(), moved())]
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,14 @@ def test_what_is_rebuilt_of_a_case_is_what_assess_says(records: list[Record], ca
         assert rebuilt | {"case_id": told.case["id"]} == promised
 
 
+def test_a_request_whose_workspace_moved_is_rebuilt_where_it_stands(records: list[Record], cases: list[Told]) -> None:
+    moved = cases[-1]
+    rebuilt = state_of(memory_of(records), moved.as_of, LAW)[moved.request_id]
+    assert isinstance(rebuilt, dict)
+    assert rebuilt["assessment"]["start_allowed"]
+    assert rebuilt["assessment"]["environment"]["id"] == f"env-pmsi.{moved.case['id']}"
+
+
 def test_logs_read_in_any_order_and_twice_give_the_same_bytes(records: list[Record], cases: list[Told]) -> None:
     day = max(told.as_of for told in cases)
     expected = state_hash(state_of(memory_of(records), day, LAW))

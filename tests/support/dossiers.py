@@ -24,6 +24,7 @@ SPEAKERS = {
     "guichet.catalogue": "/holders/holder-1",
     "guichet.optouts": "/persons/service-1",
     "guichet.environments": "/hosts/host-1",
+    "guichet.workspaces": "/guichet/provisioning",
 }
 """Who says the events of a history, by topic."""
 

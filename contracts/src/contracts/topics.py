@@ -77,7 +77,7 @@ _ALL = (
         "request id; dataset id for the yearly check of its description",
         ("intake", "provisioning", "audit"),
     ),
-    Topic(WORKSPACES, "provisioning", False, "/guichet/provisioning", "request id", ("intake", "audit")),
+    Topic(WORKSPACES, "provisioning", False, "/guichet/provisioning", "request id", ("intake", "compliance", "audit")),
     Topic(CHECKPOINTS, EVERY_SERVICE, False, "/guichet/", "log origin, or producer", ("audit",)),
     Topic(DEAD_LETTERS, EVERY_SERVICE, False, "/guichet/", "key of the record set aside", ("audit",)),
     Topic(CLOCK, "operator", False, "/guichet/operator", "the word clock", SERVICES, 1, 1),

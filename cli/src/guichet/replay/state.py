@@ -33,7 +33,7 @@ from contracts.registry import short
 from guichet.replay.recorded import NotRead, Place, Recorded
 from intake.public import FOLLOWED, Progress, follow
 
-TOPICS = frozenset({*COMPLIANCE, topics.DECISIONS, topics.WORKSPACES, topics.CLOCK})
+TOPICS = frozenset({*COMPLIANCE, topics.DECISIONS, topics.CLOCK})
 """Where what is folded was said."""
 
 Order = tuple[datetime, Place]
@@ -90,7 +90,7 @@ class Memory:
             _keep_first(self.optouts, event_id, (order, _item(heard)))
         elif isinstance(fact, FOLLOWED):
             _keep_first(self._told(fact.request_id).answers, event_id, (heard.place, fact))
-        elif heard.envelope.type in HEARD and not isinstance(fact, DATASETS):
+        if heard.envelope.type in HEARD and not isinstance(fact, (*DATASETS, *ENVIRONMENTS, *OPTOUTS)):
             told, said = self._told(heard.key), act(fact, heard.envelope, heard.data)
             order = (said.said_at, heard.place)
             _keep_first(told.said, event_id, (order, said))
@@ -114,10 +114,11 @@ class Memory:
     def cases(self, law: Law) -> Iterator[tuple[str, Case]]:
         """Every request that was accepted as a case for the rules, in the order of their ids."""
         heard = [item for _, item in sorted(self.optouts.values(), key=itemgetter(0))]
+        testimony = self.testimony()
         for request_id, told in sorted(self.requests.items()):
             if told.accepted is not None:
                 items = [*told.items(), *heard]
-                case = File(request_id, told.accepted[1].dossier, items, None, _NOTHING).case()
+                case = File(request_id, told.accepted[1].dossier, items, None, _NOTHING, testimony).case()
                 assert case is not None
                 yield request_id, case
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from compliance.acts import in_its_name
 from compliance.storage import Said
-from contracts import authorities, holders, hosts, intake, persons
+from compliance.whereabouts import with_host
+from contracts import authorities, holders, hosts, intake, persons, provisioning
 from contracts.envelope import Envelope
 from contracts.facts import Fact
 from contracts.registry import facts_of, short
@@ -16,6 +17,7 @@ from contracts.speakers import NAMED_BY
 DATASETS: Final = (holders.DatasetDescribed, holders.DatasetWithdrawn)
 ENVIRONMENTS: Final = (hosts.EnvironmentRegistered, hosts.EnvironmentQualified, hosts.EnvironmentQualificationLost)
 OPTOUTS: Final = (persons.OptoutRecorded, persons.OptoutReversed)
+PLACES: Final = (provisioning.WorkspaceRequested, provisioning.RehostingCutOver)
 NOT_ACTS: Final = (intake.RequestRejected, intake.SubmissionConflicted)
 
 HEARD: Final[dict[str, type[Fact]]] = {
@@ -23,7 +25,7 @@ HEARD: Final[dict[str, type[Fact]]] = {
     for module in (intake, authorities, holders, hosts, persons)
     for name, kind in facts_of(module).items()
     if not issubclass(kind, NOT_ACTS)
-}
+} | {kind.event_type: kind for kind in PLACES}
 """Every type compliance acts upon, by full type."""
 
 
@@ -44,6 +46,9 @@ def act(fact: Fact, envelope: Envelope, data: bytes) -> Said:
             return Said(fact.said_at, "request.withdrawn.v1", "{}")
         case intake.RequestNoticeRecorded():
             return Said(fact.said_at, fact.notice, json.dumps(fact.data, ensure_ascii=False))
+        case hosts.DeletionCertified():
+            said = short(envelope.type)
+            return Said(envelope.time, said, json.dumps(with_host(said, json.loads(data), envelope.source)))
         case _:
             return _in_its_name(envelope, data.decode())
 

@@ -20,7 +20,14 @@ from compliance.routes import routes
 from compliance.settings import ComplianceSettings
 from contracts import topics
 
-TOPICS: Final = (topics.REQUESTS, topics.AUTHORITIES, topics.CATALOGUE, topics.OPTOUTS, topics.ENVIRONMENTS)
+TOPICS: Final = (
+    topics.REQUESTS,
+    topics.AUTHORITIES,
+    topics.CATALOGUE,
+    topics.OPTOUTS,
+    topics.ENVIRONMENTS,
+    topics.WORKSPACES,
+)
 
 
 def build(settings: ComplianceSettings) -> Service:

@@ -18,6 +18,7 @@ from compliance.reference import PermanentBody, Reference
 from compliance.remembered import as_text, from_text
 from compliance.storage import CaseRow, Said
 from compliance.testimony import Described, Hosted, Testimony
+from compliance.whereabouts import followed, last_place, place_of
 from contracts.dossier import Dossier
 
 
@@ -49,7 +50,10 @@ class File:
 
     def case(self) -> Case | None:
         """The case for the rules; None while nothing was submitted."""
-        return None if self.dossier is None else Case(self.request_id, self.dossier, self._from_submission())
+        if self.dossier is None:
+            return None
+        items = followed(self.dossier.environment_id, self._from_submission(), self.testimony.registered())
+        return Case(self.request_id, self.dossier, tuple(items))
 
     def _from_submission(self) -> tuple[Item, ...]:
         """A history begins with the submission. Of what was said before it only a declared interest still matters."""
@@ -123,7 +127,7 @@ def _environments_named(file: File) -> Iterable[str]:
         yield file.dossier.environment_id
     for item in file.items:
         replaced = item.data.get("set")
-        name = replaced.get("environment_id") if isinstance(replaced, Mapping) else None
+        name = replaced.get("environment_id") if isinstance(replaced, Mapping) else place_of(item)
         if isinstance(name, str):
             yield name
 
@@ -132,5 +136,7 @@ async def keep(connection: Connection, file: File, assessment: Assessment, on: d
     """Write back the assessment whose facts are said in this transaction."""
     file.assessment = assessment
     await storage.save_assessment(connection, file.request_id, as_text(assessment), on)
-    if assessment.environment is not None:
-        await storage.save_environment(connection, file.request_id, assessment.environment.environment_id)
+    judged = assessment.environment.environment_id if assessment.environment is not None else None
+    place = last_place(file.items) or judged
+    if place is not None:
+        await storage.save_environment(connection, file.request_id, place)

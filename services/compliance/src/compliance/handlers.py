@@ -12,7 +12,7 @@ from chassis.messages import Message
 from chassis.service import Timer
 from chassis.transaction import Transaction
 from compliance import storage
-from compliance.acts_heard import DATASETS, ENVIRONMENTS, OPTOUTS, act
+from compliance.acts_heard import DATASETS, ENVIRONMENTS, OPTOUTS, PLACES, act
 from compliance.assessment import assess
 from compliance.calendars import local_date
 from compliance.catalogue import CHECK, await_check, remind_holder
@@ -80,7 +80,8 @@ class Handlers:
             await storage.save_dossier(
                 transaction.connection, file.request_id, _text(fact.dossier), fact.dossier.environment_id
             )
-        if isinstance(fact, intake.RequestAccepted | intake.RequestRevised) or "add_datasets" in said.data:
+        naming = (intake.RequestAccepted, intake.RequestRevised, *PLACES)
+        if isinstance(fact, naming) or "add_datasets" in said.data:
             await refer(transaction.connection, [file])
 
     async def _consider(self, transaction: Transaction, file: File, cause: Envelope | None) -> None:

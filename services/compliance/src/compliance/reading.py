@@ -15,6 +15,7 @@ from compliance.hosting import environment_of
 from compliance.legal_settings import DEFAULT, Settings, overridden
 from compliance.problems import CaseError, Problem
 from compliance.reference import CatalogueDataset, PermanentBody, Reference
+from compliance.whereabouts import followed, with_host
 from contracts.dossier import Dossier
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
@@ -38,7 +39,7 @@ def read_case(raw: object) -> tuple[Case, date]:
     as_of = read_day(raw.get("as_of"), "/as_of", problems)
     if problems or dossier is None or as_of is None:
         raise CaseError(problems)
-    return Case(str(case_id), dossier, history, settings), as_of
+    return Case(str(case_id), dossier, tuple(followed(dossier.environment_id, history)), settings), as_of
 
 
 def read_day(raw: object, where: str, problems: list[Problem]) -> date | None:
@@ -88,7 +89,10 @@ def _item(raw: object, where: str, problems: list[Problem]) -> Item | None:
         return None
     try:
         told, source = item_type.removeprefix("guichet."), raw.get("source")
-        return Item(instant, *(in_its_name(told, data, source) if isinstance(source, str) else (told, data)))
+        if not isinstance(source, str):
+            return Item(instant, told, data)
+        told, data = in_its_name(told, data, source)
+        return Item(instant, told, with_host(told, data, source))
     except CaseError:
         problems.append(Problem("date-out-of-range", f"{where}/at", "a year between 1900 and 2199 is expected"))
         return None

@@ -46,6 +46,10 @@ class Testimony:
         environments = environments_on({}, [hosted.item for hosted in self._known(case, day)])
         return Reference(datasets, bodies, environments)
 
+    def registered(self) -> frozenset[str]:
+        """The environments whose hosts have said that they are there."""
+        return frozenset(h.item.word("environment_id") for h in self.hosts if h.item.type == REGISTERED)
+
     def positions(self, case: Case, day: date) -> tuple[list[int], list[int]]:
         """Which descriptions and which words of hosts the reference data of a case rest on."""
         described = [
