@@ -25,6 +25,7 @@ async def test_the_demo_comes_out_as_it_must() -> None:
     assert found["differences"] == [] and len(found["requests"]) >= 12
     assert found["trail"]["holds"] and found["trail"]["tampered_copy_refused"]
     assert found["requests"]["epilepsy"]["permit"] == "revoked"
+    assert found["requests"]["burns"]["environment"] == "env-pmsi", "its workspace moved there"
 
 
 async def test_a_demo_that_is_terminated_leaves_nothing_behind() -> None:

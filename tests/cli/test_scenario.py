@@ -40,4 +40,4 @@ def test_the_story_has_every_ending_that_matters(scenario: Scenario) -> None:
     }
     permits = {str(wanted.get("permit")) for step in scenario.steps for wanted in step.expect.values()}
     assert permits >= {"active", "suspended", "revoked", "expired"}
-    assert [step.query.answers for step in scenario.steps if step.query] == [True, False]
+    assert [step.query.answers for step in scenario.steps if step.query] == [True, False, True]

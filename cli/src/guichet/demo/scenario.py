@@ -15,7 +15,7 @@ Dossier = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What one party says about some of the requests, by their names in the scenario."""
+    """What one party says about some of the requests, by their names in the scenario, or about an environment."""
 
     about: Sequence[str]
     source: str
@@ -86,21 +86,22 @@ def _dossier(raw: Mapping[str, Any], name: str, filed: date) -> Dossier:
     codes = raw["documents"][given.pop("documents")]
     left_out = given.pop("without", [])
     used = [raw["datasets"][each] for each in given.pop("datasets")]
+    covered = given.pop("covers_environments", [given.get("environment_id", made["environment_id"])])
     intended = given.pop("intended_use", made["purpose"]["intended_use"])
     made |= {"portal_reference": name, "purpose": {**made["purpose"], "intended_use": intended}, **given}
     made["data"] = {**made["data"], "datasets": used}
     made["documents"] = [document(name, code, filed) for code in codes if code not in left_out]
     for each in made["documents"]:
-        _detail(each, made["environment_id"])
+        _detail(each, covered)
     return made
 
 
-def _detail(paper: dict[str, Any], environment: str | None) -> None:
+def _detail(paper: dict[str, Any], covered: list[str]) -> None:
     match paper["code"]:
         case "SUMMARY":
             paper["language"] = "fr"
-        case "DPIA" if environment:
-            paper["covers_environments"] = [environment]
+        case "DPIA":
+            paper["covers_environments"] = covered
         case "PRIOR_OPINIONS":
             paper["opinion"] = {"body": "CSE", "verdict": "favourable", "date": paper["date"]}
 

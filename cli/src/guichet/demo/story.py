@@ -75,7 +75,8 @@ class Story:
         data = dict(statement.data)
         if statement.type == RequestCompleted.event_type:
             data = {"documents": [document(name, code, now.date()) for code in statement.completes], "set": {}}
-        raw = {"type": statement.type, "source": statement.source, "subject": self.request(name), "data": data}
+        subject = self.request(name) if name in self.scenario.dossiers else name
+        raw = {"type": statement.type, "source": statement.source, "subject": subject, "data": data}
         return read(raw, now)
 
     def _compare(self, step: Step, name: str, wanted: Mapping[str, Any], shown: Public) -> None:
@@ -106,13 +107,14 @@ class Story:
 
 
 def summary(shown: Public) -> dict[str, Any]:
-    """The four words that tell how a request stands."""
+    """The words that tell how a request stands, and where its workspace does."""
     return {
         "status": shown.get("status"),
         "route": shown.get("route"),
         "outcome": shown.get("outcome"),
         "permit": (shown.get("permit") or {}).get("status"),
         "workspace": (shown.get("workspace") or {}).get("state"),
+        "environment": (shown.get("workspace") or {}).get("environment_id"),
     }
 
 
