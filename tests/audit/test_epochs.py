@@ -5,6 +5,7 @@ import json
 import asyncpg
 import pytest
 from tests.audit.conftest import NAME
+from tests.audit.test_verification import event
 
 from audit.epochs import NotOpened, open_epoch
 from audit.exporting import Wanted
@@ -49,3 +50,26 @@ async def test_a_log_that_ends_as_planned_goes_on_in_an_epoch_that_names_what_wa
     await export(trail, tmp_path / "all", Wanted(ALL))
     report = verify_bundle(tmp_path / "all", Asked(POLICY, held=[early, signed]))
     assert (report.failures, len(report.logs)) == ([], 3)
+
+
+async def test_a_producer_numbers_a_partition_whatever_epoch_it_is_read_into(trail):
+    for number in (1, 2):
+        await trail.send(b"{}", event(number))
+    await trail.record()
+    signed = (await sign(trail))[f"{NAME}/trail/{trail.topic}/0/1"]
+    connection = await asyncpg.connect(trail.url)
+    try:
+        await open_epoch(connection, NAME, signed)
+    finally:
+        await connection.close()
+    await trail.send(b"{}", event(3))
+    async with trail.writing() as writer:
+        await trail.caught_up(writer)
+        assert list(writer.watch.missing(0.0, 1e9)) == [], "no alarm about numbers of the epoch before"
+    report = await trail.verify()
+    assert (report.failures, report.producers) == ([], 1)
+    await trail.send(b"{}", event(5))
+    await trail.record()
+    assert [each.reason for each in (await trail.verify()).failures if "producer" in each.reason] == [
+        "producer-numbers-missing: 1/4 to 4"
+    ]

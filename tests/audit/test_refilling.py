@@ -6,12 +6,16 @@ from tests.audit.conftest import NAME
 from tests.audit.test_ingest import delete_before
 from tests.audit.test_restoring import heads, own
 
+from audit.anchors import SIGNER, WITNESS, Anchor, differences
 from audit.breaking import break_log
 from audit.bundled import NotCovered, join, open_bundles
 from audit.deployment import ensure_database, ensure_logs, ensure_tables
+from audit.epochs import open_epoch
 from audit.exporting import Wanted
 from audit.refilling import refill
-from audit.restoring import catch_up, take_up_numbers
+from audit.restoring import begin_as_announced, catch_up, take_up_numbers
+from audit.succession import read_beginnings
+from audit.verification import verify_live
 from chassis.database import Database
 from chassis.ends import Ends
 from guichet_verify.manifest import ALL, LOG, SUBJECT
@@ -27,10 +31,10 @@ async def spans(trail):
     return {(trail.topic, part): span for part, span in (asked[trail.topic] or {}).items()}
 
 
-async def rebuilt(trail, bundles) -> int:
+async def rebuilt(trail, bundles, announced=None) -> int:
     """The database lost, and a new one filled from bundles, then from what the broker still has."""
     with open_bundles(bundles, POLICY, lambda leaves: None) as pieces:
-        wholes = join(NAME, pieces, await spans(trail))
+        wholes = join(NAME, pieces, await spans(trail)) if pieces else []
         await trail.database.close()
         trail.url = await trail.postgres.create_database()
         written = []
@@ -39,8 +43,9 @@ async def rebuilt(trail, bundles) -> int:
             await ensure_database(connection, trail.url.rpartition("/")[2])
             await ensure_tables(connection)
             await refill(connection, NAME, wholes, written.append)
+            await begin_as_announced(connection, NAME, announced or {})
             await ensure_logs(connection, [trail.kafka], NAME, trail.topics, announce=False)
-            await catch_up(trail.url_of("audit_ingest"), [trail.kafka], NAME, trail.topics)
+            await catch_up(connection, trail.url_of("audit_ingest"), [trail.kafka], NAME, announced or {}, trail.topics)
             await take_up_numbers(connection)
             assert await connection.fetchval("SELECT count(*) FROM chassis.facts") == 0, "announced once, not again"
         finally:
@@ -99,7 +104,7 @@ async def test_a_log_that_broke_and_its_next_epoch_are_filled_again(trail, tmp_p
     await delete_before(trail, 3)
     connection = await asyncpg.connect(trail.url)
     try:
-        await break_log(connection, NAME, f"{NAME}/trail/{trail.topic}/0/1", 3, ["one", "two"])
+        await break_log(connection, NAME, f"{NAME}/trail/{trail.topic}/0/1", (3, 5), ["one", "two"], None, POLICY.logs)
     finally:
         await connection.close()
     await trail.record()
@@ -153,3 +158,89 @@ async def test_bundles_that_do_not_verify_or_do_not_cover_are_refused_by_name(tr
         f"{origin}: offsets 399 to 499 are in no bundle, nor on the broker",
         f"{NAME}/trail/{trail.topic}/1: in no bundle, and the broker has nothing before offset 1",
     )
+
+
+async def beginnings(trail):
+    """What was announced: the first leaf of every log."""
+    connection = await asyncpg.connect(trail.url)
+    try:
+        return {first.origin: first for first in await read_beginnings(connection)}
+    finally:
+        await connection.close()
+
+
+async def held(trail, signed):
+    """Where the trail differs from what the signer holds of it."""
+    connection = await asyncpg.connect(trail.url)
+    try:
+        return await differences(connection, [Anchor(SIGNER, each) for each in signed.values()])
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def three_epochs(trail, tmp_path):
+    """A log that ended as planned, then one that broke with a record that was never signed; a bundle of the first."""
+    origin = f"{NAME}/trail/{trail.topic}/0"
+    for number in range(3):
+        await trail.send(b"%d" % number)
+    await trail.record()
+    signed = await sign(trail)
+    await export(trail, tmp_path / "early", Wanted(ALL))
+    for number in range(3, 5):
+        await trail.send(b"%d" % number)
+    await trail.record()
+    connection = await asyncpg.connect(trail.url)
+    try:
+        signed |= await sign(trail)
+        await open_epoch(connection, NAME, signed[f"{origin}/1"])
+        for number in range(5, 9):
+            await trail.send(b"%d" % number)
+        await trail.record()
+        signed |= await sign(trail)
+        await trail.send(b"never signed")
+        await trail.record()
+        await break_log(connection, NAME, f"{origin}/2", (0, 10), ["one", "two"], None, POLICY.logs)
+    finally:
+        await connection.close()
+    await trail.send(b"last")
+    await trail.record()
+    signed |= await sign(trail)
+    assert signed[f"{origin}/3"].size == 3, "the record that was never signed, and the last"
+    return signed
+
+
+@pytest.mark.parametrize("bundles", [["early"], []])
+async def test_a_bundle_that_lacks_later_epochs_and_the_topics_alone_lead_to_the_same_roots(
+    trail, three_epochs, tmp_path, bundles
+):
+    announced, before = await beginnings(trail), await heads(trail)
+    await rebuilt(trail, [tmp_path / each for each in bundles], announced)
+    assert await held(trail, three_epochs) == []
+    after = await heads(trail)
+    assert [each for each in after if not each[0].endswith("/2")] == [
+        each for each in before if not each[0].endswith("/2")
+    ]
+    (second,) = (each for each in after if each[0].endswith("/2"))
+    assert second[1] == three_epochs[second[0]].size, "what lay in no tree lies in the next one alone"
+    assert [each.reason for each in (await trail.verify()).failures] == []
+
+
+async def test_a_trail_that_is_not_the_one_that_was_signed_is_named_with_both_sizes(trail, three_epochs, tmp_path):
+    origin = f"{NAME}/trail/{trail.topic}/0"
+    await rebuilt(trail, [tmp_path / "early"])
+    assert (await trail.verify()).holds, "whole in itself"
+    found = {each.anchor.checkpoint.origin: each.reason() for each in await held(trail, three_epochs)}
+    assert found == {
+        f"{origin}/2": "rollback: size 5 is held by the signer, and 0 leaves are there",
+        f"{origin}/3": "rollback: size 3 is held by the signer, and 0 leaves are there",
+    }
+    connection = await asyncpg.connect(trail.url)
+    try:
+        anchors = [Anchor(SIGNER, each) for each in three_epochs.values()]
+        anchors.append(Anchor(WITNESS, three_epochs[f"{origin}/1"]._replace(root=bytes(32))))
+        report = await verify_live(connection, anchors=anchors)
+    finally:
+        await connection.close()
+    assert (report.exit_code, len(report.failures)) == (13, 3)
+    assert report.failures[-1].reason == "fork: another root at size 6 than the witness holds"

@@ -175,6 +175,10 @@ async def test_what_was_recorded_is_signed_by_the_log_and_cosigned_by_whoever_re
         await check_start(state, connection, [watched.log_key.log_key], [])
     with pytest.raises(MayNotStart, match="two different persons"):
         await initialise(state, connection, [watched.log_key.log_key], ["one", "one"])
+    await send(watched.trail, range(600, 602))
+    third = await watched.signed()
+    with pytest.raises(MayNotStart, match=f"behind what was signed: .*{watched.origin} at size {third.size} .witness."):
+        await initialise(state, connection, [watched.log_key.log_key], ["one", "two"], [watched.witness_url])
     assert await initialise(state, connection, [watched.log_key.log_key], ["one", "two"]) == 1
     begun = state.get(watched.origin)
     assert begun is not None and (begun.size, begun.root) == (second.size, second.root)

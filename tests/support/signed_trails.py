@@ -20,10 +20,10 @@ REQUEST = "5f0c7f4e-6c1e-5a44-9d7e-2f1f6a3b9c10"
 
 
 async def sign(trail: Any, published: datetime | None = None) -> dict[str, Checkpoint]:
-    """What the signer does: a note for each log at its head."""
+    """What the signer does: a note for each log at its head, but for those that have ended."""
     signed = {}
     for row in await trail.fetch(
-        "SELECT log_id, origin, tree_size, root FROM audit.head JOIN audit.log USING (log_id)"
+        "SELECT log_id, origin, tree_size, root FROM audit.head JOIN audit.log USING (log_id) WHERE state = 'active'"
     ):
         checkpoint = Checkpoint(row["origin"], row["tree_size"], row["root"])
         note = sign_note(checkpoint.text(), [KEY.sign(checkpoint.text())]).decode()

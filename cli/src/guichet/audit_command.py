@@ -14,6 +14,7 @@ from audit.verification import verify_live
 from guichet import console
 from guichet.bundles_command import checkpoint, export, prove, verify_file
 from guichet.epochs_command import app as epochs
+from guichet.held import Held, ask, trusted_keys
 from guichet.keys_command import app as keys
 from guichet.log_keys_command import policy, retire, rotate, signing
 from guichet.reconcile_command import reconcile
@@ -78,8 +79,9 @@ def verify(
 ) -> None:
     """Check the whole trail from its bytes up: every leaf hashed again, tiles, heads, batches, numbers. Or a bundle.
 
-    Exit code 0 when everything holds, otherwise 10 plus the lowest level that fails: 12 for leaves and trees, 16 for
-    events that are missing. A bundle is verified as `guichet-verify` does it, without the stack.
+    The live trail is held against what signer and witness hold, and neither may be silent. Exit code 0 when everything
+    holds, otherwise 10 plus the lowest level that fails: 12 for leaves and trees, 13 for a trail set back or forked,
+    16 for events that are missing. A bundle is verified as `guichet-verify` does it, without the stack.
 
     Example: guichet audit verify story.auditbundle --policy policy --held checkpoint
     """
@@ -98,6 +100,10 @@ def verify(
 
 
 async def _verify(database: str | None, as_json: bool) -> Report:
+    home = home_folder()
+    # Before the trail is looked at: what is signed meanwhile is more than what is seen. A copy is as old as it is.
+    held = await ask(home, load(home)) if database is None else Held((), ())
+    keys = trusted_keys(home) if database is None else []
     async with connected(database) as connection:
         with console.progress(quiet=as_json or not sys.stderr.isatty()) as tell:
             done = 0
@@ -107,7 +113,10 @@ async def _verify(database: str | None, as_json: bool) -> Report:
                 done += leaves
                 tell(f"{done:,} leaves hashed again")
 
-            return await verify_live(connection, count)
+            report = await verify_live(connection, count, held.anchors, keys)
+            for each in held.silent:
+                report.fail("L3", None, None, f"not-held: {each}")
+            return report
 
 
 def _show(report: Report) -> None:

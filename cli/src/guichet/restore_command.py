@@ -10,14 +10,17 @@ from typing import Annotated
 import asyncpg
 import typer
 
-from audit import deployment
+from audit import deployment, storage
+from audit.anchors import differences, read_published
+from audit.announcements import read_announced
 from audit.breaking import NotBroken, break_log
-from audit.bundled import NotCovered, Piece, join, open_bundles
+from audit.bundled import NotCovered, Piece, Whole, join, open_bundles
 from audit.refilling import refill
-from audit.restoring import NotCaughtUp, catch_up, take_up_numbers
+from audit.restoring import NotCaughtUp, begin_as_announced, catch_up, take_up_numbers
 from chassis.ends import Ends, Span
 from contracts.topics import TOPICS
 from guichet import console
+from guichet.held import Held, held_for_sure, signed_up_to, trusted_keys
 from guichet.stack import databases, services
 from guichet.stack.errors import StackError
 from guichet.stack.postgres import binaries
@@ -25,7 +28,13 @@ from guichet.stack.state import StackState, alone, home_folder, load, save
 from guichet.stack.watchers import policy_file
 from guichet_verify.policy import NotAPolicy, read_policy
 
+BESIDE = "audit_rebuilt"
+"""Where a trail is built before it takes the place of the one that is there."""
+
 By = Annotated[list[str], typer.Option("--by", help="A person who asks for it; two different ones are needed.")]
+SignerIsLost = Annotated[
+    bool, typer.Option("--signer-is-lost", help="Go on without what the signer signed: its state is gone for good.")
+]
 
 
 def backup(file: Annotated[Path, typer.Argument(help="Where to write it; readable by its owner alone.")]) -> None:
@@ -39,15 +48,18 @@ def backup(file: Annotated[Path, typer.Argument(help="Where to write it; readabl
     console.say(f"{file}: {file.stat().st_size:,} bytes")
 
 
-def restore(file: Annotated[Path, typer.Argument(help="A backup.", exists=True)], by: By) -> None:
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup.", exists=True)], by: By, signer_is_lost: SignerIsLost = False
+) -> None:
     """Put a backup in the place of the trail's database, and read on from Kafka to where it was.
 
-    Roots come out the same or the signer refuses: it waits until the trail is as large as what it signed.
+    The trail is built beside the one that is there, and takes its place only when it is as large as what signer and
+    witness hold, with the same roots.
 
     Example: guichet audit restore trail.dump --by operator-1 --by auditor-2
     """
     _two(by)
-    asyncio.run(_replace(file))
+    asyncio.run(_replace(file, signer_is_lost=signer_is_lost))
 
 
 def rebuild(
@@ -59,23 +71,24 @@ def rebuild(
         ),
     ] = None,
     policy: Annotated[Path | None, typer.Option(help="Whom you trust: a tlog-policy file; the stack's own.")] = None,
+    signer_is_lost: SignerIsLost = False,
 ) -> None:
     """Build the database of the trail again from Kafka, or from bundles and then Kafka, when there is no backup.
 
     From Kafka alone while the topics still have each log's first record. With bundles, what they hold is taken from
     them: each is verified first, and together they must reach from each log's first leaf to where the broker goes on.
-    The roots come out the same.
+    The roots come out the same as what signer and witness hold, or nothing is replaced.
 
     Example: guichet audit rebuild --bundle whole.auditbundle --by operator-1 --by auditor-2
     """
     _two(by)
     try:
         if not bundles:
-            asyncio.run(_replace())
+            asyncio.run(_replace(signer_is_lost=signer_is_lost))
             return
         trusted = read_policy((policy or policy_file(home_folder())).read_bytes())
         with console.counted(None, "leaves checked") as tell, open_bundles(bundles, trusted, tell) as pieces:
-            asyncio.run(_replace(pieces=pieces))
+            asyncio.run(_replace(pieces=pieces, signer_is_lost=signer_is_lost))
     except NotAPolicy as error:
         raise StackError(f"not a policy: {error}", "name whom you trust: --policy FILE") from None
     except NotCovered as error:
@@ -86,16 +99,22 @@ def rebuild(
 
 
 def break_(
-    origin: Annotated[str, typer.Argument(metavar="ORIGIN", help="As `guichet audit logs` names it.")], by: By
+    origin: Annotated[str, typer.Argument(metavar="ORIGIN", help="As `guichet audit logs` names it.")],
+    by: By,
+    unreadable_before: Annotated[
+        int, typer.Option(help="Give up the offsets below this one, because no consumer can read them.")
+    ] = 0,
+    signer_is_lost: SignerIsLost = False,
 ) -> None:
     """End a log whose bytes are lost for good, and begin its next epoch, whose first leaf names the lost offsets.
 
-    Never another root for a signed size: the old log stays as far as it was signed.
+    Never another root for a signed size: the old log stays as far as it was signed. What was recorded after that is
+    read again into the next epoch, or named as lost when the broker has it no more.
 
     Example: guichet audit break guichet.example/audit/trail/guichet.portal/3/1 --by operator-1 --by auditor-2
     """
     _two(by)
-    asyncio.run(_break(origin, by))
+    asyncio.run(_break(origin, by, unreadable_before, signer_is_lost))
 
 
 def _two(by: list[str]) -> None:
@@ -103,59 +122,91 @@ def _two(by: list[str]) -> None:
         raise StackError("two different persons are needed", "--by PERSON --by OTHER-PERSON")
 
 
-async def _break(origin: str, by: list[str]) -> None:
-    state = load(home_folder())
-    parts = origin.split("/")
-    topic, part = (parts[-3], parts[-2]) if len(parts) > 3 else ("", "")
-    ends = Ends(state.kafka.split(","), [topic])
-    spans = (await ends.ask()).get(topic) or {}
-    await ends.close()
-    if not part.isdecimal() or int(part) not in spans:
-        raise StackError(f"the broker knows no partition of {origin}", "guichet audit logs")
-    connection = await deployment.connect(state.postgres.url("postgres"))
-    try:
-        opened, lost = await break_log(connection, databases.AUDIT_NAME, origin, spans[int(part)][0], by)
-    except NotBroken as error:
-        raise StackError(str(error), "guichet audit logs") from None
-    finally:
-        await connection.close(timeout=5)
+async def _break(origin: str, by: list[str], unreadable_before: int, signer_is_lost: bool) -> None:
+    async with without_writer() as state:
+        topic, part = origin.split("/")[-3:-1] if origin.count("/") > 2 else ("", "")
+        span = (await _spans(state)).get((topic, int(part) if part.isdecimal() else -1))
+        if span is None:
+            raise StackError(f"the broker knows no partition of {origin}", "guichet audit logs")
+        home = home_folder()
+        held = await held_for_sure(home, state, signer_is_lost)
+        connection = await deployment.connect(state.postgres.url("postgres"))
+        try:
+            recorded = {log.origin: log.size for log in await storage.read_logs(connection)}
+            # What can still be signed is not given up.
+            if not signer_is_lost and await signed_up_to(state, origin, recorded.get(origin, 0)):
+                held = await held_for_sure(home, state, signer_is_lost)
+            opened, lost = await break_log(
+                connection,
+                databases.AUDIT_NAME,
+                origin,
+                span,
+                by,
+                held.newest(origin),
+                trusted_keys(home),
+                unreadable_before,
+            )
+        except NotBroken as error:
+            raise StackError(str(error), "guichet audit logs") from None
+        finally:
+            await connection.close(timeout=5)
     gone = ", ".join(f"{since} to {until - 1}" for since, until in lost) or "none"
     console.say(f"{origin} is broken; {opened.origin} goes on at offset {opened.next_offset}; lost offsets: {gone}")
     console.say(f"said by {', '.join(sorted(set(by)))}")
 
 
-async def _replace(file: Path | None = None, pieces: Sequence[Piece] = ()) -> None:
-    """The database made anew, from a backup, from bundles or from nothing, and read on to the end of the topics."""
+async def _replace(file: Path | None = None, pieces: Sequence[Piece] = (), *, signer_is_lost: bool = False) -> None:
+    """The database built beside the one that is there, from a backup, from bundles or from nothing, read on to the end
+    of the topics, and put in its place when it is what was signed."""
     async with without_writer() as state:
-        # What the bundles lack is found before anything is dropped.
+        held = await held_for_sure(home_folder(), state, signer_is_lost)
+        # What the bundles lack is found before anything is built.
         wholes = join(databases.AUDIT_NAME, pieces, await _spans(state)) if pieces else []
-        server = state.postgres.url("postgres")
-        connection = await asyncpg.connect(server, timeout=10)
+        server = await asyncpg.connect(state.postgres.url("postgres"), timeout=10)
         try:
-            await connection.execute(f"DROP DATABASE IF EXISTS {deployment.DATABASE} WITH (FORCE)")
-            await deployment.ensure_database(connection)
+            await server.execute(f"DROP DATABASE IF EXISTS {BESIDE} WITH (FORCE)")
+            await deployment.ensure_database(server, BESIDE)
+            try:
+                size = await _build(state, file, wholes, held)
+            except BaseException:
+                await server.execute(f"DROP DATABASE IF EXISTS {BESIDE} WITH (FORCE)")
+                raise
+            await server.execute(f"DROP DATABASE IF EXISTS {deployment.DATABASE} WITH (FORCE)")
+            await server.execute(f"ALTER DATABASE {BESIDE} RENAME TO {deployment.DATABASE}")
         finally:
-            await connection.close(timeout=5)
-        if file is not None:
-            target = state.postgres.url("audit")
-            await _run("pg_restore", "--exit-on-error", "--dbname", target, str(file))
-        connection = await deployment.connect(server)
-        try:
-            await deployment.ensure_tables(connection)
-            with console.counted(sum(each.size for each in wholes), "leaves written", quiet=not wholes) as tell:
-                await refill(connection, databases.AUDIT_NAME, wholes, tell)
-            kafka = state.kafka.split(",")
-            # What was announced before is not announced again: the trail has it, and every reader knows it.
-            await deployment.ensure_logs(connection, kafka, databases.AUDIT_NAME, announce=False)
-            console.say("reading the topics")
-            await catch_up(databases.service_url(state, "audit"), kafka, databases.AUDIT_NAME)
-            await take_up_numbers(connection)
-            size = await connection.fetchval("SELECT sum(tree_size) FROM audit.head")
-        except NotCaughtUp as error:
-            raise StackError(f"not caught up: {error}", "guichet audit logs, guichet audit break") from None
-        finally:
-            await connection.close(timeout=5)
+            await server.close(timeout=5)
     console.say(f"{size:,} leaves; now: guichet audit verify, and guichet status for the signer")
+
+
+async def _build(state: StackState, file: Path | None, wholes: Sequence[Whole], held: Held) -> int:
+    """How many leaves the trail has; raises StackError when it is not what is held of it."""
+    kafka, name = state.kafka.split(","), databases.AUDIT_NAME
+    if file is not None:
+        await _run("pg_restore", "--exit-on-error", "--dbname", state.postgres.url(BESIDE), str(file))
+    connection = await deployment.connect(state.postgres.url("postgres"), BESIDE)
+    try:
+        await deployment.ensure_tables(connection)
+        with console.counted(sum(each.size for each in wholes), "leaves written", quiet=not wholes) as tell:
+            await refill(connection, name, wholes, tell)
+        announced = await read_announced(connection, kafka, name)
+        await begin_as_announced(connection, name, announced)
+        # What was announced before is not announced again: the trail has it, and every reader knows it.
+        await deployment.ensure_logs(connection, kafka, name, announce=False)
+        console.say("reading the topics")
+        await catch_up(connection, databases.url(state, deployment.INGEST, BESIDE), kafka, name, announced)
+        await take_up_numbers(connection)
+        published = await read_published(connection, trusted_keys(home_folder()))
+        if missing := await differences(connection, [*held.anchors, *published]):
+            raise StackError(
+                "what was built is not the trail that was signed, and nothing was replaced:"
+                + "".join(f"\n  {each.anchor.checkpoint.origin}: {each.reason()}" for each in missing),
+                "a newer backup or bundle; --signer-is-lost leaves out the signer, and no witness",
+            )
+        return int(await connection.fetchval("SELECT sum(tree_size) FROM audit.head"))
+    except NotCaughtUp as error:
+        raise StackError(f"not caught up: {error}", "guichet audit logs, guichet audit break") from None
+    finally:
+        await connection.close(timeout=5)
 
 
 async def _spans(state: StackState) -> dict[tuple[str, int], Span]:

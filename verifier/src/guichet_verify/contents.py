@@ -30,6 +30,8 @@ class LogCheck:
         self._part: LogPart = bundle.manifest.logs[number]
         self._next_offset = 0
         self.blobs = 0
+        self.first: FirstLeaf | None = None
+        """Leaf 0, once it was read."""
         place = _PLACE.fullmatch(checkpoint.origin)
         if place is None:
             raise LevelFailed(Level.L2, "origin names no topic and partition", checkpoint.origin)
@@ -146,6 +148,7 @@ class LogCheck:
         if leaf.origin != self._checkpoint.origin:
             raise self._fail("first leaf of another log", 0)
         self._next_offset = leaf.first_offset
+        self.first = leaf
 
     def _claimed(self, index: int, claim: Claim) -> Record | None:
         try:

@@ -12,6 +12,7 @@ from guichet_verify.checkpoints import Checkpoint, Opened, open_checkpoint
 from guichet_verify.container import Container, NotABundle
 from guichet_verify.contents import LogCheck
 from guichet_verify.history import check_history
+from guichet_verify.leaves import FirstLeaf
 from guichet_verify.manifest import ALL, LOG
 from guichet_verify.notes import COSIGNATURE, NotANote
 from guichet_verify.policy import Policy
@@ -92,6 +93,7 @@ class _Verification:
     def _contents(self) -> None:
         """Level 2, in the order in which stories are told. What nobody signed is not worth reading."""
         logs = self._manifest.logs
+        begun: list[FirstLeaf] = []
         for number in sorted(self._signed, key=lambda each: logs[each].origin):
             if self._report.full(Level.L2):
                 break
@@ -100,13 +102,30 @@ class _Verification:
                 check = LogCheck(self._bundle, number, self._signed[number].checkpoint, self._stories.listen)
                 self._roots[number] = check.run(held | set(logs[number].older), self._tell)
                 self._report.blobs += check.blobs
+                begun += [] if check.first is None else [check.first]
             except LevelFailed as error:
                 self._report.fail(error.failure)
+        self._succession(begun)
         whole = len(self._roots) == len(logs)
         if whole and self._bundle.unclaimed:
             self._report.fail(Failure(Level.L2, None, None, f"{self._bundle.unclaimed} blobs that no leaf claims"))
         if whole or self._report.status[Level.L2] is Status.FAIL:
             self._report.settle(Level.L2)
+
+    def _succession(self, begun: Sequence[FirstLeaf]) -> None:
+        """A log is frozen at the size that the first leaf of its next epoch names, whoever signed more of it."""
+        signed = {each.checkpoint.origin: each.checkpoint for each in self._signed.values()}
+        for first in begun:
+            before = signed.get(first.previous_origin)
+            if before is None or before.size < first.previous_size:
+                continue  # An earlier state of it, or dropped with its epoch.
+            if before.size > first.previous_size:
+                reason = f"signed at size {before.size}, and ended at {first.previous_size} by {first.origin}"
+            elif before.root != first.previous_root:
+                reason = f"ended with another root by {first.origin}"
+            else:
+                continue
+            self._report.fail(Failure(Level.L2, before.origin, None, reason))
 
     def _tell(self, leaves: int) -> None:
         self._report.leaves += leaves

@@ -24,6 +24,7 @@ from chassis.supervision import wait_until
 from contracts.topics import TOPICS
 from guichet_verify.leaves import NotALeaf, Record, parse
 from guichet_verify.tiles import Edge
+from guichet_verify.tree import SIZE_LIMIT
 
 BATCH_RECORDS = 5_000
 BATCH_SECONDS = 0.2
@@ -51,17 +52,25 @@ class Halt:
 class Ingest:
     """What the writer follows, how far, and where it halted.
 
-    It is fenced by the database alone: there is no consumer group, and Kafka stores no offset of ours.
+    It is fenced by the database alone: there is no consumer group, and Kafka stores no offset of ours. `until` has the
+    size at which a log ends, by its origin, when a later epoch of it was announced: it is never read past that.
     """
 
     def __init__(
-        self, database: Database, kafka: Sequence[str], name: str, metrics: Metrics, topics: Iterable[str] = TOPICS
+        self,
+        database: Database,
+        kafka: Sequence[str],
+        name: str,
+        metrics: Metrics,
+        topics: Iterable[str] = TOPICS,
+        until: Mapping[str, int] | None = None,
     ) -> None:
         self._database = database
         self._kafka = list(kafka)
         self._name = name
         self._metrics = metrics
         self._topics = tuple(topics)
+        self._until = until or {}
         self._ends = Ends(self._kafka, self._topics)
         self._followed: dict[TopicPartition, tuple[Log, Edge]] = {}
         self._spans: dict[TopicPartition, Span] = {}
@@ -112,7 +121,8 @@ class Ingest:
             behind[topic] = 0
             for part, (first, end) in spans.items():
                 followed = self._followed.get(TopicPartition(topic, part))
-                behind[topic] += max(0, end - (followed[0].next_offset if followed else first))
+                if followed is None or self._room(followed[0]):
+                    behind[topic] += max(0, end - (followed[0].next_offset if followed else first))
         return behind
 
     def unread(self) -> Mapping[tuple[str, int], tuple[int, int, int]]:
@@ -147,7 +157,7 @@ class Ingest:
             self._followed[partition] = each, edge
             first = max(0, each.size - REMEMBERED)
             leaves = await storage.read_leaves(connection, each.log_id, first, each.size)
-            whole, now = first == 0, time.monotonic()
+            whole, now = first == 0 and each.origin.endswith("/1"), time.monotonic()
             self.watch.begin((each.topic, each.part), _records(leaves), whole=whole, now=now)
 
     async def _round(self, consumer: AIOKafkaConsumer, stopping: asyncio.Event) -> None:
@@ -185,6 +195,8 @@ class Ingest:
                 log.error("topic_unfit", setting=setting)
         for partition, (each, _) in list(self._followed.items()):
             first, end = self._spans.get(partition, (each.next_offset, each.next_offset))
+            if not self._room(each):
+                continue
             if first > each.next_offset:
                 self._metrics.records_lost.add(partition.topic, first - each.next_offset)
                 self._halt(partition, Halt("records-lost", each.next_offset, first), each.origin)
@@ -211,7 +223,14 @@ class Ingest:
         self.unlogged = self._spans.keys() - self._followed.keys() - self.halted.keys()
 
     async def _append(self, consumer: AIOKafkaConsumer, batch: Batch) -> None:
-        read = {partition: [_record(record) for record in records] for partition, records in batch.items()}
+        read = {
+            partition: [record_from(record) for record in records[:room]]
+            for partition, records in batch.items()
+            if (room := self._room(self._followed[partition][0]))
+        }
+        if not read:
+            self._looked = 0.0  # The next look reads on without them.
+            return
         growths = [
             growth_of(
                 *self._followed[partition],
@@ -237,8 +256,13 @@ class Ingest:
         for growth in growths:
             self._followed[TopicPartition(growth.log.topic, growth.log.part)] = growth.grown, growth.edge
 
+    def _room(self, each: Log) -> int:
+        """How many leaves a log still takes."""
+        return max(0, self._until.get(each.origin, SIZE_LIMIT) - each.size)
+
     def _readable(self) -> set[TopicPartition]:
-        return {partition for partition in self._followed if partition not in self.halted and partition in self._spans}
+        there = self._followed.keys() & self._spans.keys() - self.halted.keys()
+        return {partition for partition in there if self._room(self._followed[partition][0])}
 
     def _seek(self, consumer: AIOKafkaConsumer) -> None:
         """Back to where the trail ends: after an error the consumer's own positions may have passed unread records."""
@@ -297,7 +321,8 @@ def _records(leaves: Iterable[bytes]) -> Iterator[Record]:
                 yield found
 
 
-def _record(record: ConsumerRecord) -> Record:
+def record_from(record: ConsumerRecord) -> Record:
+    """What the broker delivered, as a leaf holds it."""
     return Record(
         record.topic,
         record.partition,

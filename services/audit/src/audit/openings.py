@@ -6,14 +6,19 @@ Only a superuser's session opens one, at deployment: the writer's role can defin
 from __future__ import annotations
 
 import base64
-from typing import NamedTuple
+from datetime import UTC
+from typing import TYPE_CHECKING, NamedTuple
 
 from audit import storage
 from audit.growth import Log, open_growth, origin_of
+from chassis.clock import SandboxClock
 from chassis.transaction import Transaction
 from contracts.system import EpochOpened, LostRange
-from guichet_verify.leaves import FIRST, FirstLeaf
+from guichet_verify.leaves import BREAK, FIRST, FirstLeaf
 from guichet_verify.tree import EMPTY_ROOT
+
+if TYPE_CHECKING:
+    from chassis.database import Connection
 
 NO_ROOT = bytes(32)
 
@@ -78,6 +83,27 @@ async def open_log(
     if announce:
         transaction.say(announcement(leaf, topic, part, by), subject=log.origin, key=log.origin)
     return growth.grown
+
+
+async def open_again(connection: Connection, name: str, first: FirstLeaf) -> Log:
+    """A log that was announced with this first leaf before, in a database that is built again; what went before it ends
+    with it. In a transaction of its own."""
+    async with connection.transaction():
+        if first.previous_origin:
+            state = "broken" if first.reason == BREAK else "frozen"
+            await connection.execute("UPDATE audit.log SET state = $2 WHERE origin = $1", first.previous_origin, state)
+        transaction = Transaction(connection, (await SandboxClock().read(connection)).astimezone(UTC), "audit")
+        topic, part, epoch = first.origin.rsplit("/", 3)[1:]
+        return await open_log(
+            transaction,
+            name,
+            topic,
+            int(part),
+            first.first_offset,
+            epoch=int(epoch),
+            beginning=Beginning(*first[2:]),
+            announce=False,
+        )
 
 
 def announcement(leaf: FirstLeaf, topic: str, part: int, by: tuple[str, ...] | None = None) -> EpochOpened:

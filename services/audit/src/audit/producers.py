@@ -1,4 +1,4 @@
-"""Which numbers a producer gave to the records of one log, and which of them are not there."""
+"""Which numbers a producer gave to the records of one partition, and which of them are not there."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ LONGEST_LIST = 1_000
 
 
 class Numbering:
-    """The numbers of one log: gapless from 1 for each producer and epoch; memory grows with producers, not records."""
+    """The numbers of one partition: gapless from 1 for each producer and epoch; memory grows with producers alone.
 
-    def __init__(self) -> None:
+    `partial`: earlier records are not at hand, so the first number of a producer that is seen says nothing about those
+    before it.
+    """
+
+    def __init__(self, *, partial: bool = False) -> None:
+        self._partial = partial
         self._highest: dict[tuple[bytes, int], int] = {}
         self._holes: dict[tuple[bytes, int], set[int]] = {}
 
@@ -37,7 +42,7 @@ class Numbering:
         highest = self._highest.get((producer, epoch), 0)
         if number > highest:
             self._highest[producer, epoch] = number
-            if number > highest + 1 and not beginning:
+            if number > highest + 1 and not beginning and (highest or not self._partial):
                 holes = self._holes.setdefault((producer, epoch), set())
                 room = LONGEST_LIST - len(holes)
                 holes.update(range(highest + 1, min(number, highest + 1 + room)))

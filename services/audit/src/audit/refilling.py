@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 from audit import storage
 from audit.bundled import NotCovered, Whole
 from audit.growth import Growth, growth_of
-from audit.openings import Beginning, open_log
-from chassis.clock import SandboxClock
-from chassis.transaction import Transaction
-from guichet_verify.leaves import BREAK, FirstLeaf, Record, encode_first
+from audit.openings import open_again
+from guichet_verify.leaves import Record, encode_first
 from guichet_verify.tiles import Edge
 from guichet_verify.tree import leaf_hash
 
@@ -32,23 +29,7 @@ async def refill(connection: Connection, name: str, wholes: Sequence[Whole], tel
     """
     for whole in wholes:
         first = whole.first
-        async with connection.transaction():
-            if first.previous_origin:
-                state = "broken" if first.reason == BREAK else "frozen"
-                await connection.execute(
-                    "UPDATE audit.log SET state = $2 WHERE origin = $1", first.previous_origin, state
-                )
-            transaction = Transaction(connection, (await SandboxClock().read(connection)).astimezone(UTC), "audit")
-            log = await open_log(
-                transaction,
-                name,
-                whole.topic,
-                whole.part,
-                first.first_offset,
-                epoch=whole.epoch,
-                beginning=_beginning(first),
-                announce=False,
-            )
+        log = await open_again(connection, name, first)
         edge, _ = Edge().extend([leaf_hash(encode_first(first))])
         _check(whole, edge)
         for records in _batches(whole):
@@ -60,10 +41,6 @@ async def refill(connection: Connection, name: str, wholes: Sequence[Whole], tel
             tell(len(records))
         if edge.size != whole.size:
             raise NotCovered([f"{whole.origin}: {edge.size} leaves of {whole.size} are there"])
-
-
-def _beginning(first: FirstLeaf) -> Beginning:
-    return Beginning(first.reason, first.previous_origin, first.previous_size, first.previous_root, tuple(first.lost))
 
 
 def _check(whole: Whole, edge: Edge) -> None:

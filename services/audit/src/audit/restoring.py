@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from audit import storage
+from audit.growth import Log
 from audit.ingest import Ingest
+from audit.openings import open_again
+from audit.signing.trail import read_nodes
 from chassis.database import Database
 from chassis.metrics import Metrics
 from contracts.topics import TOPICS
-from guichet_verify.leaves import NotALeaf, Record, parse
+from guichet_verify.leaves import BREAK, FirstLeaf, NotALeaf, Record, parse
 
 if TYPE_CHECKING:
     from chassis.database import Connection
@@ -23,13 +27,62 @@ class NotCaughtUp(TimeoutError):
     """Records are still unread, or a partition was halted; the text says which."""
 
 
+async def begin_as_announced(connection: Connection, name: str, announced: Mapping[str, FirstLeaf]) -> None:
+    """Opens the first epoch of each partition that has none, as it was opened before; over a superuser's connection.
+
+    From the broker's oldest record on, which is not always the first, it would be another tree.
+    """
+    known = {(row["topic"], row["part"]) for row in await connection.fetch("SELECT topic, part FROM audit.source")}
+    for origin, first in sorted(announced.items()):
+        topic, part, _ = origin.rsplit("/", 3)[1:]
+        if not first.previous_origin and (topic, int(part)) not in known:
+            await open_again(connection, name, first)
+
+
 async def catch_up(
-    url: str, kafka: Sequence[str], name: str, topics: Iterable[str] = TOPICS, seconds: float = 3600
+    connection: Connection,
+    url: str,
+    kafka: Sequence[str],
+    name: str,
+    announced: Mapping[str, FirstLeaf],
+    topics: Iterable[str] = TOPICS,
+    seconds: float = 3600,
 ) -> None:
-    """Reads on from where the database is until nothing is left to read; `url` is the writer's. Raises NotCaughtUp."""
+    """Reads on from where the database is until nothing is left to read, each log no further than where it ended, and
+    on into the epochs that were announced.
+
+    `url` is the writer's, `connection` a superuser's: he alone opens a log. Raises NotCaughtUp.
+    """
+    after = {first.previous_origin: first for first in announced.values() if first.previous_origin}
+    until = {origin: first.previous_size for origin, first in after.items()}
+    topics = tuple(topics)
+    while True:
+        await _read_on(url, kafka, name, topics, seconds, until)
+        ended = [log for log in await storage.read_logs(connection) if log.origin in after]
+        for log in ended:
+            await _check_end(connection, log, after[log.origin])
+            await open_again(connection, name, after[log.origin])
+        if not ended:
+            return
+
+
+async def _check_end(connection: Connection, log: Log, following: FirstLeaf) -> None:
+    """A log that ended as planned is read up to its end and has the root there that the next epoch names; one that was
+    broken has what could be read of it."""
+    if following.reason == BREAK:
+        return
+    (root,) = await read_nodes(connection, log.log_id, [(0, following.previous_size)])
+    if (log.size, root) != (following.previous_size, following.previous_root):
+        what = "another root" if log.size == following.previous_size else f"{log.size} leaves"
+        raise NotCaughtUp(f"{log.origin} ended at size {following.previous_size}, and has {what}")
+
+
+async def _read_on(
+    url: str, kafka: Sequence[str], name: str, topics: Iterable[str], seconds: float, until: Mapping[str, int]
+) -> None:
     database = Database(url, service="audit")
     await database.open()
-    writer, stopping = Ingest(database, kafka, name, Metrics(), topics), asyncio.Event()
+    writer, stopping = Ingest(database, kafka, name, Metrics(), topics, until), asyncio.Event()
     task = asyncio.create_task(writer.run(stopping))
     deadline = time.monotonic() + seconds
     try:
@@ -38,7 +91,8 @@ async def catch_up(
                 await task
             if writer.halted or time.monotonic() > deadline:
                 halted = ", ".join(
-                    f"{place.topic}/{place.partition} {why.code}" for place, why in writer.halted.items()
+                    f"{place.topic}/{place.partition} {why.code}: offsets {why.since} to {why.until - 1}"
+                    for place, why in writer.halted.items()
                 )
                 raise NotCaughtUp(halted or "records are still unread")
             await asyncio.sleep(0.1)

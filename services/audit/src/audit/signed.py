@@ -25,12 +25,15 @@ async def read_signed(
     connection: Connection, origin: str | None = None, until: datetime | None = None, *, stamped: bool = False
 ) -> list[SignedLog]:
     """The largest signed size of each log, or of one; with `until`, of those published at or before that instant, and
-    with `stamped`, of those that an authority gave a token for."""
+    with `stamped`, of those that an authority gave a token for. Of a log that ended with bytes lost, the largest that
+    is still there."""
     rows = await connection.fetch(
         """
         SELECT DISTINCT ON (origin) log_id, origin, tree_size, note, token, published_at
         FROM audit.checkpoint JOIN audit.log USING (log_id)
-        WHERE ($1::text IS NULL OR origin = $1) AND ($2::timestamptz IS NULL OR published_at <= $2)
+        WHERE ($1::text IS NULL OR origin = $1)
+            AND (state <> 'broken' OR tree_size <= (SELECT head.tree_size FROM audit.head WHERE log_id = log.log_id))
+            AND ($2::timestamptz IS NULL OR published_at <= $2)
             AND (token IS NOT NULL OR NOT $3::bool)
         ORDER BY origin, tree_size DESC
         """,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from audit import inspection, reading
+from audit.anchors import Anchor, differences, read_published
 from audit.completeness import check_sequences
 from audit.growth import NO_OFFSET, columns_of
 from audit.inspection import StoredBatch, StoredLeaf, StoredLog
 from audit.producers import Numbering
 from audit.report import Report
+from audit.succession import check_succession
 from audit.windows import Windows
 from contracts.topics import TOPICS
 from guichet_verify.leaves import Claim, FirstLeaf, NotALeaf, Record, parse, parse_blob
+from guichet_verify.notes import Key
 from guichet_verify.tiles import WIDTH, Edge, all_tiles
 from guichet_verify.tree import leaf_hash
 
@@ -24,36 +27,61 @@ Progress = Callable[[int], None]
 """Told how many leaves were checked since it was last told."""
 
 
-async def verify_live(connection: Connection, progress: Progress | None = None) -> Report:
+async def verify_live(
+    connection: Connection,
+    progress: Progress | None = None,
+    anchors: Sequence[Anchor] = (),
+    keys: Sequence[Key] = (),
+) -> Report:
     """Checks a whole trail as it stood at one moment, in memory that does not grow with it.
 
     `connection` is a direct one to the audit database or a copy of it, outside any transaction and without a statement
-    time limit; nothing is written. What this cannot say: whether the whole was rewritten consistently, which only an
-    older checkpoint shows.
+    time limit; nothing is written. Whether the whole was set back or rewritten consistently only an older checkpoint
+    shows: `anchors` are those of the signer and the witness, asked for before, and with the `keys` of logs what the
+    trail recorded as published is held against it too.
     """
     report = Report()
     async with connection.transaction(isolation="repeatable_read", readonly=True):
+        numbered: dict[tuple[str, int], tuple[str, Numbering]] = {}
         for log in await inspection.read_stored_logs(connection):
             report.logs += 1
-            await _LogCheck(connection, log, report, progress or (lambda _: None)).run()
+            # A producer numbers a partition, whatever epoch it is read into; what went before one that is left may
+            # have been dropped with its epoch.
+            _, numbering = numbered.get((log.topic, log.part), ("", Numbering(partial=not log.origin.endswith("/1"))))
+            numbered[log.topic, log.part] = log.origin, numbering
+            await _LogCheck(connection, log, report, progress or (lambda _: None), numbering).run()
+        _check_numbers(numbered.values(), report)
         if not report.logs:
             report.fail("L2", None, None, "no-log-recorded")
         elif await inspection.count_leaves(connection) != report.leaves:
             report.fail("L2", None, None, "leaves-of-no-log")
+        await check_succession(connection, report)
+        published = await read_published(connection, keys) if keys else []
+        for difference in await differences(connection, [*anchors, *published]):
+            report.fail("L3", difference.anchor.checkpoint.origin, None, difference.reason())
         await check_sequences(connection, report)
     return report
+
+
+def _check_numbers(numbered: Iterable[tuple[str, Numbering]], report: Report) -> None:
+    for origin, numbering in numbered:
+        report.producers += len(numbering)
+        for epoch, first, last in numbering.missing():
+            report.fail("L6", origin, None, f"producer-numbers-missing: {epoch}/{first} to {last}")
 
 
 class _LogCheck:
     """One log, leaf by leaf."""
 
-    def __init__(self, connection: Connection, log: StoredLog, report: Report, progress: Progress) -> None:
+    def __init__(
+        self, connection: Connection, log: StoredLog, report: Report, progress: Progress, numbering: Numbering
+    ) -> None:
         self._connection, self._log, self._report, self._progress = connection, log, report, progress
         self._edge = Edge()
         self._whole = True
         self._spoiled: set[int] = set()
         self._next_offset = 0
-        self._numbering = Numbering()
+        self._numbering = numbering
         self._windows = Windows(())
         self._numbered = log.topic not in TOPICS or not TOPICS[log.topic].foreign
 
@@ -160,9 +188,6 @@ class _LogCheck:
         if await inspection.count_tiles(self._connection, self._log.log_id) != (expected, hashes):
             self._fail(None, "tiles-of-another-size")
         self._report.tiles += expected
-        self._report.producers += len(self._numbering)
-        for epoch, first, last in self._numbering.missing():
-            self._report.fail("L6", self._log.origin, None, f"producer-numbers-missing: {epoch}/{first} to {last}")
 
 
 class _Window(NamedTuple):

@@ -53,11 +53,11 @@ class Watch:
         self._since: dict[Gap, float] = {}
 
     def begin(self, place: Place, records: Iterable[Record], *, whole: bool, now: float) -> None:
-        """Starts a partition from its newest recorded leaves; `whole` when these are all there are.
+        """Starts a partition from its newest recorded leaves; `whole` when these are all there are, in any epoch.
 
         What is missing among them is found by a verification of the whole trail, or was found before.
         """
-        numbering = self._numbering[place] = Numbering()
+        numbering = self._numbering[place] = Numbering(partial=not whole)
         (self._whole.add if whole else self._whole.discard)(place)
         for record in records:
             numbering.add(record, beginning=True)

@@ -76,7 +76,7 @@ async def _run(
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     public = [key.log_key for key in keys]
     if by is not None:
-        begun = await initialise(state, settings.signer_database_url, public, by)
+        begun = await initialise(state, settings.signer_database_url, public, by, [each.url for each in witnesses])
         log.warning("state_initialised", logs=begun, by=" ".join(by))
     started = False
     server = Server(

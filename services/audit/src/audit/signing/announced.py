@@ -1,19 +1,18 @@
-"""Whether a log begins as it was announced on the broker."""
+"""The first leaf of a log as it was announced on the broker."""
 
 from __future__ import annotations
 
 import json
 
 from guichet_verify.encoding import read_base64
-from guichet_verify.leaves import FirstLeaf, NotALeaf, Record, parse
+from guichet_verify.leaves import FirstLeaf, NotALeaf, Record, encode_first, parse
 
 
-def matches(announcement: bytes, first: FirstLeaf) -> bool:
-    """Whether the leaf of an announcement (guichet.epoch.opened.v1) says exactly what this first leaf says."""
+def said_by(record: Record) -> FirstLeaf | None:
+    """The leaf that an announcement (guichet.epoch.opened.v1) says; None when it says none."""
     try:
-        record = parse(announcement)
-        said = json.loads(record.value or b"") if isinstance(record, Record) else {}
-        return first == FirstLeaf(
+        said = json.loads(record.value or b"")
+        first = FirstLeaf(
             said["origin"],
             said["first_offset"],
             said["reason"],
@@ -22,5 +21,16 @@ def matches(announcement: bytes, first: FirstLeaf) -> bool:
             read_base64(said["previous_root"]),
             tuple((each["from"], each["to"]) for each in said["lost_ranges"]),
         )
-    except (NotALeaf, KeyError, TypeError, ValueError):
+        encode_first(first)
+    except (NotALeaf, KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return None
+    return first
+
+
+def matches(announcement: bytes, first: FirstLeaf) -> bool:
+    """Whether the leaf of an announcement says exactly what this first leaf says."""
+    try:
+        record = parse(announcement)
+    except NotALeaf:
         return False
+    return isinstance(record, Record) and said_by(record) == first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -19,7 +19,7 @@ from guichet_verify.checkpoints import Checkpoint
 from guichet_verify.leaves import FirstLeaf, NotALeaf, parse
 from guichet_verify.notes import Note, SigningKey, read_note
 from guichet_verify.policy import NO_QUORUM, Policy
-from guichet_verify.tree import Frontier, Span, consistency_spans, leaf_hash
+from guichet_verify.tree import EMPTY_ROOT, Frontier, Span, consistency_spans, leaf_hash
 
 if TYPE_CHECKING:
     from chassis.database import Connection
@@ -66,9 +66,20 @@ class Signer:
 
     async def round(self, connection: Connection) -> None:
         """Looks at every log once and signs those that grew; `connection` is the signer's, outside a transaction."""
-        for head in await trail.read_heads(connection):
+        heads = await trail.read_heads(connection)
+        newest = self._newest()
+        for gone in {f"{place}/{epoch}" for place, epoch in newest.items()} - {head.origin for head in heads}:
+            self._recovering(Head(0, gone, 0, EMPTY_ROOT), self._state.get(gone), "not-in-the-trail")
+        for head in heads:
             held = self._state.get(head.origin)
             if held is not None and held.state == BROKEN:
+                continue
+            if head.size > (held.size if held else 0) and not (head.active and _is_newest(head.origin, newest)):
+                # What it holds beyond the size that the next epoch names is in no tree, and is never signed here.
+                if head.active:
+                    self._recovering(head, held, "goes-on-past-its-end")
+                elif held is not None and self._is_due(held):
+                    await self._witness(connection, head)
                 continue
             try:
                 grown = await self._grown(connection, head, held)
@@ -85,9 +96,7 @@ class Signer:
     async def _grown(self, connection: Connection, head: Head, held: Signed | None) -> Frontier | None:
         """The tree that is to be signed; None when there is nothing new. Raises Unfit and NotYet."""
         if held is not None and head.size < held.size:
-            self._alarm(RECOVERING, head, held, "smaller-than-signed")
-            self._state.mark(head.origin, RECOVERING, "smaller-than-signed")
-            self._frontiers.pop(head.origin, None)
+            self._recovering(head, held, "smaller-than-signed")
             return None
         if held is not None and head.size == held.size:
             if head.root != held.root:
@@ -102,6 +111,20 @@ class Signer:
             self._state.mark(head.origin, SIGNING)
             log.warning("log_recovered", log=head.origin, signed=held.size)
         return frontier
+
+    def _recovering(self, head: Head, held: Signed | None, code: str) -> None:
+        self._alarm(RECOVERING, head, held, code)
+        self._state.mark(head.origin, RECOVERING, code)
+        self._frontiers.pop(head.origin, None)
+
+    def _newest(self) -> dict[str, int]:
+        """The newest epoch that was signed of each partition."""
+        newest: dict[str, int] = {}
+        for each in self._state.all():
+            place, _, epoch = each.origin.rpartition("/")
+            if each.size and int(epoch) > newest.get(place, 0):
+                newest[place] = int(epoch)
+        return newest
 
     async def _recovered(self, connection: Connection, head: Head, held: Signed) -> None:
         """A log that was smaller than signed is as large again, with the same root; its leaves are hashed again."""
@@ -237,12 +260,19 @@ class Signer:
             log.error("log_not_signed", log=head.origin, state=what, code=code, size=head.size, signed=signed)
 
     def states(self) -> dict[str, dict[str, object]]:
-        """Each log that is not simply being signed, and why."""
+        """Each log that is not simply being signed, and why; what came to an end and goes on elsewhere is settled."""
+        newest = self._newest()
         return {
             each.origin: {"state": each.state, "reason": each.reason, "signed": each.size}
             for each in self._state.all()
-            if each.state != SIGNING
+            if each.state != SIGNING and _is_newest(each.origin, newest)
         }
+
+
+def _is_newest(origin: str, newest: Mapping[str, int]) -> bool:
+    """Whether no later epoch of the partition was signed."""
+    place, _, epoch = origin.rpartition("/")
+    return int(epoch) >= newest.get(place, 0)
 
 
 def _merged(note: Note, earlier: Note) -> Note:
