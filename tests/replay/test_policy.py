@@ -16,6 +16,7 @@ from dossiers import CASES, Told
 from guichet.replay.policy import TOGETHER, Comparison, NotAPack, compare, moved_periods, read_draft, rules_of
 from guichet.replay.state import Memory, assessed
 from guichet_verify.leaves import Record
+from later_pack import decides_from_2027
 
 LAW = law_from(CASES / "catalogue.json", None)
 
@@ -36,7 +37,7 @@ def test_the_pack_in_force_moves_nothing(memory: Memory, cases: list[Told]) -> N
     for name, regime in (("fr-2026.1", "FR"), ("eu-2029.1", "EU")):
         found = compare(memory, day, LAW, read_draft(name))
         assert found.differences == [] and found.decided == sum(told.case["regime"] == regime for told in cases)
-        assert found.decided + found.under_another_pack == len(cases)
+        assert found.decided + found.under_another_regime == len(cases)
 
 
 @pytest.mark.parametrize("code", ["PROHIBITED_INSURANCE", "DPIA", "FR_MR007/NOT_SNDS_MAIN_ONLY"])
@@ -74,6 +75,26 @@ def test_each_of_two_rules_is_named_where_it_matters(tmp_path: Path, memory: Mem
     rules = {rule for each in drafted(tmp_path, memory, cases, **changes).differences for rule in each.rules}
     assert rules == {"fr.roll", "PROHIBITED_INSURANCE"}
     assert TOGETHER not in rules
+
+
+def test_another_released_pack_touches_exactly_the_requests_it_decides_otherwise(
+    memory: Memory, cases: list[Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = max(told.as_of for told in cases)
+    later = decides_from_2027(monkeypatch)
+    found = compare(memory, day, LAW, read_draft(later.name))
+    assert found.decided == sum(told.case["regime"] == "FR" for told in cases)
+    waited_for_the_committee = {
+        request_id
+        for request_id, case in memory.cases(LAW)
+        if any(item.word("body") == "CESREES" for item in case.known_on(day))
+    }
+    assert {each.request_id for each in found.differences} <= waited_for_the_committee
+    assert found.due_dates_moved > 0
+    assert all("committee_opinion" in each.rules for each in found.differences)
+
+    backwards = compare(memory, day, LAW, read_draft("fr-2026.1"))
+    assert backwards.differences == [], "what is recorded was decided by it"
 
 
 @pytest.mark.parametrize(

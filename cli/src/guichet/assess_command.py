@@ -25,8 +25,8 @@ def assess(
 
     Example: guichet assess tests/cases/F05a.json --as-of 2026-09-20 --lang fr
     """
-    from compliance.assessment import assess as assess_case
     from compliance.problems import CaseError
+    from compliance.released import assess as assess_case
     from guichet.case_files import read_case_file
 
     try:

@@ -118,10 +118,12 @@ def freeze(
         console.fail("the day of release is no date", "write it as YYYY-MM-DD")
         raise typer.Exit(2) from None
     records = releases.recorded()
+    releases.keep(records)
     broken = releases.broken(records)
     if not broken:
         records = releases.freeze(records, day if release else None)
         releases.path().write_text(releases.as_text(records), encoding="utf-8")
+        releases.keep(records)
     _report([_broken(*each) for each in broken.items()], "\n".join(f"{n} {r.digest}" for n, r in records.items()))
 
 

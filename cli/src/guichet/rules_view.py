@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from compliance.legal_settings import SETTINGS
 from compliance.packs import PACKS
+from compliance.released import newest
 from compliance.rulebook import releases, texts
 from compliance.rulebook.digest import digest, parts
 from compliance.rulebook.rules import Rule
@@ -62,19 +63,21 @@ def rule_as_json(rule: Rule) -> dict[str, object]:
 def packs_as_json() -> list[dict[str, object]]:
     """Every pack with its digest as it is now and what was recorded of it."""
     records = releases.recorded()
+    broken = releases.broken(records)
     shown: list[dict[str, object]] = []
     for pack in PACKS:
         record = records.get(pack.name)
         released = None if record is None or record.released is None else record.released.isoformat()
-        changed = list(releases.changed(pack, records))
+        own = pack == newest(pack.regime)
+        changed = broken.get(pack.name) or (releases.changed(pack, records) if own else ())
         shown.append(
             {
                 "name": pack.name,
                 "regime": pack.regime,
                 "since": pack.since.isoformat(),
                 "released": released,
-                "digest": digest(parts(pack)),
-                "changed": changed,
+                "digest": digest(parts(pack)) if own or record is None else record.digest,
+                "changed": list(changed),
             }
         )
     return shown

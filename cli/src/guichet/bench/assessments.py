@@ -8,13 +8,13 @@ from importlib import resources
 from statistics import median
 from typing import Any
 
-from compliance.assessment import assess
 from compliance.calendars import local_date
 from compliance.case import Case, Item
 from compliance.domain import decide
 from compliance.inputs import input_hash
 from compliance.reading import read_reference
 from compliance.reference import Reference
+from compliance.released import assess
 from contracts.dossier import read_dossier
 from contracts.identity import request_id
 from guichet.demo.scenario import Scenario, document, load_scenario

@@ -27,6 +27,9 @@ COMPARED: Final = (
 )
 """The members of an assessment that a rule can move."""
 
+CODED: Final = ("reasons", "missing", "conditions", "actions", "alternatives", "deadlines")
+"""The members that name rules, by code or by step."""
+
 Periods = Sequence[Mapping[str, object]]
 
 TOGETHER: Final = "several rules together"
@@ -130,7 +133,7 @@ class Comparison:
     """All recorded requests of a regime, decided twice."""
 
     decided: int = 0
-    under_another_pack: int = 0
+    under_another_regime: int = 0
     not_assessed: list[str] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
 
@@ -148,7 +151,7 @@ class Comparison:
         """For machines."""
         return {
             "decided": self.decided,
-            "under_another_pack": self.under_another_pack,
+            "under_another_regime": self.under_another_regime,
             "not_assessed": self.not_assessed,
             "moved": {
                 "requests": len(self.differences),
@@ -166,11 +169,12 @@ def compare(memory: Memory, day: date, law: Law, draft: Draft) -> Comparison:
     drafted = replace(law, settings=draft.over(law.settings))
     for request_id, case in memory.cases(law):
         submission = case.submission()
-        if submission is None or pack_for(submission.on) != draft.pack:
-            found.under_another_pack += 1
+        in_force = None if submission is None else pack_for(submission.on)
+        if in_force is None or in_force.regime != draft.pack.regime:
+            found.under_another_regime += 1
             continue
         reference = testimony.reference(case, day, law.permanent_bodies)
-        before, after = assessed(case, day, reference, law), assessed(case, day, reference, drafted)
+        before, after = assessed(case, day, reference, law), assessed(case, day, reference, drafted, draft.pack)
         if not isinstance(before, Assessment) or not isinstance(after, Assessment):
             found.not_assessed.append(request_id)
             continue
@@ -181,7 +185,24 @@ def compare(memory: Memory, day: date, law: Law, draft: Draft) -> Comparison:
                 for name, alone in draft.one_by_one()
                 if _moves(assessed(case, day, reference, replace(law, settings=alone.over(law.settings))), before)
             )
+            if in_force != draft.pack:
+                rules = (*rules, *_codes_moved(before, assessed(case, day, reference, law, draft.pack)))
             found.differences.append(Difference(request_id, members, rules or (TOGETHER,)))
+    return found
+
+
+def _codes_moved(before: Assessment, after: Assessment | tuple[str, ...]) -> Iterator[str]:
+    """The codes and steps that only one of two packs gives, or that it gives otherwise."""
+    if isinstance(after, Assessment):
+        first, second = _codes(before), _codes(after)
+        yield from sorted(code for code in first.keys() | second.keys() if first.get(code) != second.get(code))
+
+
+def _codes(assessment: Assessment) -> dict[str, list[object]]:
+    shown, found = assessment.as_json(), dict[str, list[object]]()
+    for member in CODED:
+        for each in shown[member]:  # type: ignore[attr-defined]  # each of these members is a list of objects
+            found.setdefault(str(each.get("code") or each["step"]), []).append(each)
     return found
 
 

@@ -65,8 +65,8 @@ def _show_differences(found: Body) -> None:
         f"{moved['requests']} differ; {moved['routes']} routes, {moved['outcomes']} outcomes, "
         f"{moved['due_dates']} due dates move"
     )
-    if found["under_another_pack"]:
-        console.say(f"{found['under_another_pack']} requests are decided by another pack")
+    if found["under_another_regime"]:
+        console.say(f"{found['under_another_regime']} requests are of another regime")
     for request_id in found["not_assessed"]:
         console.say(f"  not decided: {request_id}")
 

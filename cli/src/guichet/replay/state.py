@@ -19,12 +19,14 @@ import rfc8785
 
 from compliance.acts_heard import DATASETS, ENVIRONMENTS, HEARD, OPTOUTS, act
 from compliance.app import TOPICS as COMPLIANCE
-from compliance.assessment import Assessment, assess
+from compliance.assessment import Assessment
 from compliance.case import Case, Item
 from compliance.files import File, Law, item_of
+from compliance.packs import RulePack
 from compliance.problems import CaseError
 from compliance.reading import dataset_of
 from compliance.reference import Reference
+from compliance.released import assess
 from compliance.storage import Said
 from compliance.testimony import Described, Hosted, Testimony
 from contracts import holders, intake, system, topics
@@ -137,10 +139,12 @@ def _item(heard: Recorded) -> Item:
     return Item(heard.envelope.time, short(heard.envelope.type), json.loads(heard.data))
 
 
-def assessed(case: Case, day: date, reference: Reference, law: Law) -> Assessment | tuple[str, ...]:
-    """A case as of a day, not before its submission; or the codes of what stands in the way."""
+def assessed(
+    case: Case, day: date, reference: Reference, law: Law, under: RulePack | None = None
+) -> Assessment | tuple[str, ...]:
+    """A case as of a day, not before its submission, under its own pack or another; or what stands in the way."""
     try:
-        return assess(case, max(day, case.history[0].on), reference, law.settings)
+        return assess(case, max(day, case.history[0].on), reference, law.settings, under)
     except CaseError as error:
         return tuple(problem.code for problem in error.problems)
 

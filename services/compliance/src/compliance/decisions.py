@@ -12,11 +12,12 @@ from typing import Final
 from asyncpg import Connection
 
 from compliance import storage
-from compliance.assessment import Assessment, assess
+from compliance.assessment import Assessment
 from compliance.case import Case
 from compliance.files import File, Law, item_of, refer
 from compliance.inputs import input_hash
 from compliance.reference import Reference
+from compliance.released import assess
 from compliance.storage import DecisionRow
 from compliance.testimony import Testimony
 from contracts import compliance as said

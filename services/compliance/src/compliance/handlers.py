@@ -13,7 +13,6 @@ from chassis.service import Timer
 from chassis.transaction import Transaction
 from compliance import storage
 from compliance.acts_heard import DATASETS, ENVIRONMENTS, OPTOUTS, PLACES, act
-from compliance.assessment import assess
 from compliance.calendars import local_date
 from compliance.catalogue import CHECK, await_check, remind_holder
 from compliance.decisions import record
@@ -22,6 +21,7 @@ from compliance.files import File, Law, item_of, keep, open_files, refer
 from compliance.held import held_until, remembering
 from compliance.inputs import input_hash
 from compliance.problems import CaseError
+from compliance.released import assess
 from compliance.storage import Said
 from compliance.today import start_of
 from contracts import holders, intake

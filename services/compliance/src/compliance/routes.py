@@ -12,11 +12,11 @@ from starlette.routing import BaseRoute, Route
 
 from chassis.runtime import Runtime
 from compliance import storage
-from compliance.assessment import assess
 from compliance.calendars import local_date
 from compliance.decisions import decide_again
 from compliance.files import Law, item_of, open_files
 from compliance.problems import CaseError
+from compliance.released import assess
 
 
 def routes(runtime: Runtime, law: Law) -> Sequence[BaseRoute]:

@@ -46,10 +46,15 @@ def parts(pack: RulePack) -> dict[str, str]:
         "steps": [[asdict(step), step.arithmetic.value] for name, step in STEPS.items() if name in steps],
         "settings": [_setting(setting) for setting in settings],
     }
-    found = {name: _hash(_canonical(value)) for name, value in data.items()}
-    modules = {f"source of compliance/{name}": ("compliance", name) for name in deciding(pack.regime)}
-    modules |= {f"source of safeguards/{name}": ("safeguards", name) for name in SAFEGUARDS}
-    return found | {label: _fingerprint(*where) for label, where in modules.items()}
+    sources = {f"source of {module}": _hash(code) for module, code in code_of_pack(pack.regime).items()}
+    return {name: _hash(_canonical(value)) for name, value in data.items()} | sources
+
+
+@cache
+def code_of_pack(regime: str) -> Mapping[str, str]:
+    """The code that decides in a regime, by module: `compliance/permit`, `safeguards/hosting`."""
+    modules = [("compliance", name) for name in deciding(regime)] + [("safeguards", name) for name in SAFEGUARDS]
+    return {f"{package}/{name}": code_of(_source(package, name)) for package, name in modules}
 
 
 @cache
@@ -89,11 +94,6 @@ def _canonical(value: object) -> str:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-@cache
-def _fingerprint(package: str, module: str) -> str:
-    return _hash(code_of(_source(package, module)))
 
 
 def _source(package: str, module: str) -> str:
