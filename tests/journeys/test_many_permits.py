@@ -134,7 +134,7 @@ async def test_every_workspace_is_open_gone_or_with_a_person_after_its_permit_ha
     async with serving(provisioner):
         home, state = await start_stack()
         await with_provisioner(home, provisioner)
-        trouble = Trouble(home, state, provisioner, 4 * PERMITS, "DATASET_NOT_AT_HOLDER", LIMIT)
+        trouble = Trouble(home, state, provisioner, min(4 * PERMITS, 200), "DATASET_NOT_AT_HOLDER", LIMIT)
         await trouble.kill()  # It comes back with the adapters that its operator has written down.
         await told_of_nowhere(state)
         permits = Permits.of(PERMITS)
