@@ -127,7 +127,7 @@ commands = st.one_of(
     st.builds(ask.Deliver, st.lists(st.sampled_from(["d-1", "d-2", "d-3"]), unique=True).map(tuple)),
     st.builds(ask.Object, st.sampled_from(["x", "y"])),
     st.builds(ask.Judge, st.builds(clearance, st.booleans())),
-    st.builds(ask.GiveUp, st.sampled_from(list(Step)), st.just("STEP_TIMED_OUT")),
+    st.builds(ask.GiveUp, st.sampled_from(list(Step)), st.just("STEP_TIMED_OUT"), st.booleans()),
     st.builds(ask.Report, st.sampled_from(["open", "frozen", "closed", "destroyed"])),
     st.builds(ask.Judge, st.builds(elsewhere, st.booleans())),
     st.builds(ask.Plan, st.builds(elsewhere, st.booleans(), st.sampled_from(["env-1", "env-2"])), st.just("ORDERED")),
@@ -143,7 +143,7 @@ commands = st.one_of(
         st.sampled_from(["cgu-1", "cgu-2"]),
         st.just(date(2026, 9, 1)),
     ),
-    st.just(ask.Retry()),
+    st.builds(ask.Retry, st.sampled_from([None, "env-1"])),
     st.just(ask.Abandon()),
     # The environment's turn: whatever is due is done.
     st.none(),
@@ -333,6 +333,35 @@ def test_what_a_step_that_was_cut_short_left_is_put_right_before_a_door_opens(st
     assert next_step(run(shut, ask.LetGo(step), ask.Resume())) is Step.REPAIR
     ended = run(opened, ask.LetGo(step), ask.End("PERMIT_REVOKED"))
     assert next_step(ended) is Step.CLOSE and next_step(run(ended, obey(ended, Step.CLOSE))) is None
+
+
+def test_what_a_step_that_was_given_up_left_is_put_right_once_it_is_no_longer_due() -> None:
+    opened = settle(run(Unheard(), ask.Grant(permit())))
+    stuck = run(opened, ask.Suspend(), ask.GiveUp(Step.FREEZE, "ATTEMPTS_EXHAUSTED", True))
+    assert isinstance(stuck, PersonNeeded) and next_step(stuck) is None
+    assert next_step(run(stuck, ask.Resume())) is Step.REPAIR
+    retried = run(stuck, ask.Retry())
+    assert next_step(retried) is Step.FREEZE
+    assert next_step(run(retried, obey(retried, Step.FREEZE))) is Step.REPAIR
+    assert next_step(run(retried, ask.Resume())) is Step.REPAIR
+    assert next_step(run(stuck, ask.Abandon())) is Step.CLOSE
+
+
+def test_a_retry_where_the_gate_said_no_asks_the_gate_again() -> None:
+    made = run(Unheard(), ask.Grant(permit()), ask.Judge(clearance()), ask.Record(e.Prepared()))
+    stuck = run(made, ask.Judge(clearance(False, date(2026, 9, 2))))
+    assert isinstance(stuck, PersonNeeded) and isinstance(stuck.inner, Provisioning)
+    assert next_step(run(stuck, ask.Retry())) is Step.CLEAR
+
+
+def test_a_workspace_of_which_nothing_was_begun_is_made_in_the_environment_that_a_person_chooses() -> None:
+    cleared = run(Unheard(), ask.Grant(permit(environment_id=None)), ask.GiveUp(Step.CLEAR, "X"), ask.Retry("env-1"))
+    stuck = run(cleared, ask.Judge(clearance()), ask.GiveUp(Step.PREPARE, "NO_ADAPTER_FOR_ENVIRONMENT"))
+    there = run(stuck, ask.Retry("env-2"))
+    assert isinstance(there, Requested) and there.project.environment_id == "env-2"
+    assert next_step(there) is Step.CLEAR
+    begun = run(stuck, ask.Retry(), ask.GiveUp(Step.PREPARE, "STEP_TIMED_OUT", True))
+    assert run(begun, ask.Retry("env-2")) == begun
 
 
 def test_a_step_that_leaves_nothing_behind_casts_no_doubt() -> None:

@@ -224,8 +224,21 @@ async def test_a_permit_without_environment_needs_a_person_who_names_one(bench: 
     needed = await bench.until("workspace.person-needed")
     assert (needed["step"], needed["code"]) == ("clear", "ENVIRONMENT_TO_BE_CLEARED")
     async with Desk(bench.runtime.settings.database_url, bench.workspaces_url, sandbox=False) as desk:
+        with pytest.raises(Refused, match="UNKNOWN_ENVIRONMENT"):
+            await desk.retry(bench.workspace_id, "env-nowhere")
         await desk.retry(bench.workspace_id, ENVIRONMENT)
     await bench.until("workspace.opened")
+
+
+async def test_a_person_names_no_other_environment_than_the_permit_does(bench: Bench) -> None:
+    await bench.register("env-poor", [])
+    await bench.tell(permit(bench.request_id, environment_id="env-poor"))
+    await bench.until("workspace.person-needed")
+    async with bench.desk() as desk:
+        with pytest.raises(Refused, match="ENVIRONMENT_NAMED_BY_PERMIT"):
+            await desk.retry(bench.workspace_id, ENVIRONMENT)
+        (line,) = await desk.list_workspaces()
+    assert (line["state"], line["environment_id"]) == ("person-needed", "env-poor")
 
 
 async def test_an_environment_that_was_not_cleared_gets_nothing_until_it_is(bench: Bench) -> None:

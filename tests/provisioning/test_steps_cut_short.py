@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 from tests.provisioning.conftest import Bench, dataset, permit, person, running
-from tests.provisioning.workers import KILLED, ended, worker
+from tests.provisioning.workers import KILLED, answer, ended, worker
 
 from contracts.compliance import PermitAmended, PermitResumed, PermitSuspended
 from contracts.facts import Fact
@@ -38,9 +38,9 @@ def amended(bench: Bench, version: int, *, refs: tuple[str, ...], datasets: tupl
 
 
 @asynccontextmanager
-async def opened(postgres: Postgres, holder_url: str) -> AsyncIterator[Bench]:
+async def opened(postgres: Postgres, holder_url: str, **settings: int) -> AsyncIterator[Bench]:
     """An open workspace of two persons over one dataset, and no worker."""
-    async with running(postgres, holder_url, steps=False) as bench:
+    async with running(postgres, holder_url, steps=False, **settings) as bench:
         first = await worker(bench)
         await bench.tell(permit(bench.request_id))
         await bench.until("workspace.opened")
@@ -97,7 +97,7 @@ def as_before(bench: Bench) -> Fact:
     return amended(bench, 3, refs=("p-pi", "p-an1"), datasets=("snds-main",))
 
 
-@pytest.mark.parametrize(
+CUT_SHORT = pytest.mark.parametrize(
     ("wished", "begun", "then"),
     [
         pytest.param(suspended, "freeze", resumed, id="a freeze, and the permit holds again"),
@@ -105,6 +105,9 @@ def as_before(bench: Bench) -> Fact:
         pytest.param(one_dataset_more, "fill", as_before, id="an extraction, and the dataset is out again"),
     ],
 )
+
+
+@CUT_SHORT
 async def test_what_a_dead_worker_did_and_nobody_wants_any_more_is_undone(
     postgres: Postgres, holder_url: str, wished: Said, begun: str, then: Said
 ) -> None:
@@ -133,5 +136,44 @@ async def test_a_person_let_in_by_a_dead_worker_is_out_before_a_frozen_workspace
         assert await there(bench, MAY_ENTER) == []
         await bench.tell(resumed(bench))
         # From before the doors open: at the moment of the opening nobody else may have a login.
+        assert await ended(await worker(bench, "step_open_done")) == KILLED
+        assert await there(bench, MAY_ENTER) == before
+
+
+@CUT_SHORT
+async def test_what_a_step_did_that_was_given_up_to_a_person_is_undone_when_nobody_wants_it_any_more(
+    postgres: Postgres, holder_url: str, wished: Said, begun: str, then: Said
+) -> None:
+    async with opened(postgres, holder_url, step_attempts=1) as bench:
+        before = (await there(bench, MAY_ENTER), await there(bench, TABLES))
+        await bench.tell(wished(bench))
+        assert await ended(await worker(bench, f"step_{begun}_done")) == KILLED
+        await settle(bench)
+        assert (await there(bench, MAY_ENTER), await there(bench, TABLES)) != before
+        async with bench.desk() as desk:
+            (line,) = await desk.list_workspaces()
+            assert (line["state"], line["step"], line["code"]) == ("person-needed", begun, "ATTEMPTS_EXHAUSTED")
+        await bench.tell(then(bench))
+        await answer(bench)
+        await settle(bench)
+        assert (await there(bench, MAY_ENTER), await there(bench, TABLES)) == before
+        async with bench.desk() as desk:
+            assert [line["state"] for line in await desk.list_workspaces()] == ["open"]
+
+
+async def test_a_person_let_in_by_a_step_that_was_given_up_is_out_before_a_frozen_workspace_opens_again(
+    postgres: Postgres, holder_url: str
+) -> None:
+    async with opened(postgres, holder_url, step_attempts=1) as bench:
+        before = await there(bench, MAY_ENTER)
+        await bench.tell(one_person_more(bench))
+        assert await ended(await worker(bench, "step_admit_done")) == KILLED
+        await settle(bench)
+        await bench.tell(suspended(bench))
+        await bench.tell(as_before(bench))
+        await answer(bench)
+        await settle(bench)
+        assert await there(bench, MAY_ENTER) == []
+        await bench.tell(resumed(bench))
         assert await ended(await worker(bench, "step_open_done")) == KILLED
         assert await there(bench, MAY_ENTER) == before

@@ -28,6 +28,7 @@ async def worker(bench: Bench, crash_point: str | None = None) -> Program:
         "GUICHET_POSTGRES_ENVIRONMENTS": ",".join(settings.postgres_environments),
         "GUICHET_HTTP_PORT": "0",
         "GUICHET_LEASE_SECONDS": "1",
+        "GUICHET_STEP_ATTEMPTS": str(settings.step_attempts),
     }
     if crash_point:
         given["GUICHET_CRASH_POINT"] = crash_point

@@ -34,6 +34,8 @@ REMEDIES = {
     "PERSON_NOT_IN_PERMIT": "guichet trace REQUEST names the persons of the permit",
     "NO_TERMS_REQUIRED": "name the version: --version VERSION",
     "NO_PERSON_NEEDED": "only a workspace that needs a person can be retried",
+    "ENVIRONMENT_NAMED_BY_PERMIT": "the permit says where: retry without --environment, or guichet rehost",
+    "ALREADY_BEGUN": "something was begun where it is: retry there, or guichet workspaces abandon WORKSPACE",
 }
 
 

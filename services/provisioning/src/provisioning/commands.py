@@ -95,10 +95,11 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """A step cannot be done without a person."""
+    """A step cannot be done without a person. `begun`: its environment may have done something of it."""
 
     step: Step
     code: str
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from chassis.database import Database
 from chassis.transaction import Transaction
 from provisioning import registry, storage, views
 from provisioning.commands import Abandon, AcceptTerms, CallOff, Command, Plan, Retry
-from provisioning.domain import Open, PersonNeeded, may_move, project_of, settled
+from provisioning.domain import Open, PersonNeeded, may_assign, may_move, project_of, settled
 from provisioning.environments import Environment, Refused
 from provisioning.environments.adapters import read_adapters
 from provisioning.environments.http import HttpEnvironment
@@ -131,11 +131,20 @@ class Desk:
             return await self._tell(transaction, found, AcceptTerms(person_ref, accepted, local_day(transaction.now)))
 
     async def retry(self, workspace: str, environment_id: str | None = None) -> dict[str, Any]:
-        """Have a step tried again that needed a person, in `environment_id` where the permit left it open."""
+        """Have a step tried again that needed a person, in `environment_id` where the permit left it open.
+
+        Refused for another environment than the permit's, and once something was begun in the one it is in.
+        """
         async with self._transaction() as transaction:
             found = await self._lock(transaction, workspace)
-            if not isinstance(found.state, PersonNeeded):
+            project = project_of(found.state)
+            if not isinstance(found.state, PersonNeeded) or project is None:
                 raise Refused("NO_PERSON_NEEDED")
+            if environment_id is not None:
+                if (obstacle := may_assign(project)) is not None:
+                    raise Refused(obstacle)
+                if environment_id not in await registry.environments(transaction.connection, [environment_id]):
+                    raise Refused("UNKNOWN_ENVIRONMENT")
             return await self._tell(transaction, found, Retry(environment_id))
 
     async def abandon(self, workspace: str) -> dict[str, Any]:

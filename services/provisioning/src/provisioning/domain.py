@@ -88,7 +88,7 @@ MOVING = "REHOSTING"
 ABANDONED = "ABANDONED"
 OVERDUE = "DELETION_OVERDUE"
 NOT_COVERED = "NOT_IN_IMPACT_ASSESSMENT"
-LEAVING_TRACES = frozenset({Step.ADMIT, Step.FILL, Step.FREEZE, Step.REMOVE})
+LEAVING_TRACES = frozenset({Step.PREPARE, Step.ADMIT, Step.FILL, Step.FREEZE, Step.REMOVE})
 """Steps whose effects stay when the step is no longer due, and that nothing which may become due instead takes back."""
 
 
@@ -137,8 +137,11 @@ def decide(state: State, command: Command) -> tuple[Event, ...]:
             return said if gone or not project.unsure else (Mended(()), *said)
         case ask.Record(done):
             return (done,) if _counts(state, project, done) else ()
-        case ask.GiveUp(step, code):
-            return (Stuck(step, code),) if next_step(state) is step else ()
+        case ask.GiveUp(step, code, begun):
+            if next_step(state) is not step:
+                return ()
+            # Whatever the person decides, what the attempts left is put right before a door opens.
+            return (*(decide(state, ask.LetGo(step)) if begun else ()), Stuck(step, code))
         case ask.Report(report):
             return _report(state, project, report)
         case ask.RequireTerms(versions):
@@ -196,7 +199,7 @@ def _judge(state: State, project: Project, clearance: Clearance) -> tuple[Event,
     waits = isinstance(state, Requested | Provisioning) and project.standing != "ended"
     if clearance.cleared or not waits:
         return judged
-    return (*judged, Stuck(Step.CLEAR if isinstance(inner, Requested) else Step.OPEN, NOT_CLEARED))
+    return (*judged, Stuck(Step.CLEAR, NOT_CLEARED))
 
 
 def _report(state: State, project: Project, report: str) -> tuple[Event, ...]:
@@ -217,9 +220,17 @@ def _report(state: State, project: Project, report: str) -> tuple[Event, ...]:
 def _retry(state: State, project: Project, environment_id: str | None) -> tuple[Event, ...]:
     if not isinstance(state, PersonNeeded):
         return ()
-    if environment_id is not None and project.permit.environment_id is None and not project.prepared:
-        return (Assigned(environment_id), Retried())
-    return (Retried(),)
+    if environment_id is None:
+        return (Retried(),)
+    return (Assigned(environment_id), Retried()) if may_assign(project) is None else ()
+
+
+def may_assign(project: Project) -> str | None:
+    """Why a person cannot choose another environment for a workspace; None when it can still be made anywhere."""
+    if project.permit.environment_id is not None:
+        return "ENVIRONMENT_NAMED_BY_PERMIT"
+    # What was begun where it is now would be left there, and nobody would look for it.
+    return "ALREADY_BEGUN" if project.prepared or project.unsure else None
 
 
 def freeze_code(project: Project) -> str:

@@ -103,6 +103,8 @@ def _go_on(state: Settled, event: Event) -> Settled:
     match event:
         case Judged(clearance) if isinstance(state, Requested) and clearance.cleared:
             return Provisioning(project)
+        case Assigned() if isinstance(state, Provisioning):
+            return Requested(project)
         case Filled() if isinstance(state, Requested | Provisioning):
             return Ready(project)
         case Opened() if not isinstance(state, Closed | Destroyed):

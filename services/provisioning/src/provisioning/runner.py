@@ -120,7 +120,9 @@ class Runner:
         async with self._runtime.transaction("work") as transaction:
             # The key of a project is made here: never for a workspace that another worker has destroyed meanwhile.
             await storage.lock_workspace(transaction.connection, ticket.workspace_id)
-            if not await storage.begin(transaction.connection, ticket):
+            # Where nobody drives the environment, nothing can have been begun.
+            begin = storage.begin if project.environment_id in self._environments else storage.holds
+            if not await begin(transaction.connection, ticket):
                 raise Superseded
             work = await Work.read(
                 transaction, ticket.step, workspace, project, sandbox=self._settings.clock == "sandbox", target=target
@@ -208,7 +210,8 @@ class Runner:
     async def _give_up(self, ticket: Ticket, code: str) -> None:
         async with self._runtime.transaction("give-up") as transaction:
             workspace = await storage.lock_workspace(transaction.connection, ticket.workspace_id)
+            begun = await storage.begun(transaction.connection, ticket.workspace_id) is ticket.step
             if workspace is None or not await storage.finish(transaction.connection, ticket):
                 return
-            await self._progress.apply(transaction, workspace, [GiveUp(ticket.step, code)])
+            await self._progress.apply(transaction, workspace, [GiveUp(ticket.step, code, begun)])
         log.warning("person_needed", workspace_id=ticket.workspace_id, step=ticket.step.value, code=code)

@@ -41,9 +41,9 @@ def next_step(state: State) -> Step | None:
         case Requested(project):
             return Step.CLEAR if project.active else None
         case Provisioning(project):
-            if not project.active or not project.cleared:
+            if not project.active:
                 return None
-            if project.unjudged:
+            if not project.cleared or project.unjudged:
                 return Step.CLEAR
             if not project.prepared:
                 return Step.PREPARE
