@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
-from compliance import assessment
+from compliance import assessment, released
 from compliance.assessment import Assessment
 from compliance.legal_settings import Settings
-from compliance.packs import PACKS
+from compliance.packs import PACKS, RulePack
 from compliance.problems import CaseError
 from compliance.reading import read_case, read_reference
 from compliance.reference import Reference
-from compliance.released import as_released, assess, newest
+from compliance.released import as_released, assess, load_all, newest
 from compliance.rulebook import kept, releases
 from compliance.rulebook.digest import code_of_pack
+from compliance.rulebook.kept import NotKept
 from dossiers import all_cases, case, own_cases
 from dossiers import reference as case_reference
 from later_pack import LATER, decides_from_2027
@@ -104,6 +105,16 @@ def test_an_earlier_pack_is_whole_while_its_code_is_kept(monkeypatch: pytest.Mon
         "fr-2026.1": ("kept source of compliance/periods",),
         "eu-2029.1": ("kept code",),
     }
+
+
+def test_a_program_that_lacks_the_code_of_an_earlier_pack_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    decides_from_2027(monkeypatch)
+    load_all()
+
+    earlier = RulePack("fr-2020.1", "FR", date(1900, 1, 1))
+    monkeypatch.setattr(released, "PACKS", (earlier, *released.PACKS))
+    with pytest.raises(NotKept, match="the code of fr-2020.1 is not kept"):
+        load_all()
 
 
 def test_an_archive_holds_the_code_that_decides_and_equal_code_gives_equal_bytes() -> None:

@@ -16,6 +16,7 @@ from compliance.files import Law
 from compliance.handlers import Handlers
 from compliance.legal_settings import DEFAULT, overridden
 from compliance.reading import permanent_body_of
+from compliance.released import load_all
 from compliance.routes import routes
 from compliance.settings import ComplianceSettings
 from contracts import topics
@@ -31,7 +32,8 @@ TOPICS: Final = (
 
 
 def build(settings: ComplianceSettings) -> Service:
-    """Compliance as a service, under the law that its settings name."""
+    """Compliance as a service, under the law that its settings name, with every pack that may have to decide."""
+    load_all()
     law = law_from(settings.permanent_bodies_file, settings.rules_file)
     handlers = Handlers(law)
 

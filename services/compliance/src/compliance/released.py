@@ -44,6 +44,14 @@ def assess(
     return decided if pack is None else replace(decided, rule_pack=pack.name)
 
 
+def load_all() -> None:
+    """Load every earlier pack, so that one whose code is not there is found before a request needs it; raises
+    NotKept."""
+    for pack in PACKS:
+        if pack != newest(pack.regime):
+            as_released(pack.name)
+
+
 @cache
 def as_released(pack: str) -> Decides:
     """The function that decides under a pack as it was released. It is given its own shapes of a case and of reference

@@ -54,10 +54,16 @@ def fingerprints(name: str) -> dict[str, str]:
     }
 
 
+class NotKept(LookupError):
+    """The code of a released pack is not there."""
+
+
 @cache
 def module_of(pack: str, module: str) -> ModuleType:
     """A module of a released pack, `compliance.assessment`, as it was released: it sees the modules that were released
-    with it, and this program's for what decides nothing."""
+    with it, and this program's for what decides nothing. Raises NotKept."""
+    if not code_kept(pack):
+        raise NotKept(f"the code of {pack} is not kept in this program: nothing decided by it can be decided again")
     root = "released_" + re.sub(r"\W", "_", pack)
     if not any(isinstance(finder, _Kept) and finder.root == root for finder in sys.meta_path):
         sys.meta_path.append(_Kept(root, code_kept(pack)))
