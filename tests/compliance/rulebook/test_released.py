@@ -113,7 +113,7 @@ def test_a_program_that_lacks_the_code_of_an_earlier_pack_does_not_start(monkeyp
 
     earlier = RulePack("fr-2020.1", "FR", date(1900, 1, 1))
     monkeypatch.setattr(released, "PACKS", (earlier, *released.PACKS))
-    with pytest.raises(NotKept, match="the code of fr-2020.1 is not kept"):
+    with pytest.raises(NotKept, match=r"the code of fr-2020\.1 is not kept"):
         load_all()
 
 
