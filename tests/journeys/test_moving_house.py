@@ -62,8 +62,7 @@ async def test_workspaces_move_by_themselves_to_where_their_permit_lets_them(sta
     rows = {request: await count_rows(url) for request, url in before.items()}
     assert all(rows.values())
 
-    # On a later day: what is lost on the day of the permit was never there, days being the unit of law.
-    await guichet("clock", "advance", "2d")
+    # On the very day: days are the unit of law, so the permits are blocked, and hold again where their data stand.
     await guichet("environments", "disqualify", LOST, "HDS")
     there = dict.fromkeys(moving, ("open", TARGET)) | {staying: ("person-needed", LOST)}
     await until(partial(stands, there), "three workspaces in their new place, and one that needs a person")

@@ -60,8 +60,9 @@ def _show_differences(found: Body) -> None:
             else:
                 console.say(f"    {name}: {_plain(sides['recorded'])} → {_plain(sides['draft'])}")
     moved = found["moved"]
+    based = "" if found["draft"] == found["based_on"] else f" (based on {found['based_on']})"
     console.say(
-        f"{found['decided']} requests decided again by {found['draft']} (based on {found['based_on']}): "
+        f"{found['decided']} requests decided again by {found['draft']}{based}: "
         f"{moved['requests']} differ; {moved['routes']} routes, {moved['outcomes']} outcomes, "
         f"{moved['due_dates']} due dates move"
     )
