@@ -195,6 +195,7 @@ VOCABULARY = {
     "rehosting.rolled-back rehosting.completed",
     topics.CHECKPOINTS: "producer.reported epoch.opened checkpoint.published log-key.rotated key.destroyed "
     "gap.found gap.closed",
+    topics.ACCESS: "trail.read",
     topics.DEAD_LETTERS: "dead-letter.recorded dead-letter.redriven dead-letter.discarded",
     topics.CLOCK: "clock.set",
 }

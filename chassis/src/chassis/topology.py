@@ -58,7 +58,7 @@ class WrongTopology(Exception):
 
 
 def topic_plan(partitions: int, replication: int) -> dict[str, tuple[int, dict[str, str]]]:
-    """Name to (partitions, configuration) of every topic. The clock has one partition: its events have one order."""
+    """Name to (partitions, configuration) of every topic. Some have one partition: their events have one order."""
     configuration = {
         "cleanup.policy": "delete",
         "message.timestamp.type": "CreateTime",
@@ -66,7 +66,8 @@ def topic_plan(partitions: int, replication: int) -> dict[str, tuple[int, dict[s
         "min.insync.replicas": str(max(1, replication - 1)),
         "max.message.bytes": str(1 << 20),
     }
-    return {name: (1 if name == "guichet.clock" else partitions, configuration) for name in TOPICS}
+    one = {name for name, topic in TOPICS.items() if topic.partitions_production == 1}
+    return {name: (1 if name in one else partitions, configuration) for name in TOPICS}
 
 
 async def ensure_topics(bootstrap: str, *, partitions: int, replication: int) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import httpx
 import typer
 
+from audit.accesses import BUNDLE
 from audit.exporting import NotExported, Plan, Wanted, plan, stream
 from audit.holdings import TrailBroken
 from audit.proving import TilesMissing
@@ -18,7 +19,7 @@ from guichet.replay.instants import NoSuchVector, read_sizes
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
 from guichet.stack.watchers import policy_file
-from guichet.trail import at_one_moment
+from guichet.trail import at_one_moment, record_access
 from guichet_verify.__main__ import WRONG_CALL, Unreadable, lines, read_asked
 from guichet_verify.bundle import MAX_BYTES
 from guichet_verify.checkpoints import Checkpoint, read_checkpoint
@@ -82,6 +83,7 @@ async def _export(wanted: Wanted, output: Path, database: str | None, quiet: boo
     try:
         async with at_one_moment(database) as connection:
             decided = await plan(connection, wanted)
+            await record_access(database, BUNDLE, wanted.value, decided.digest)
             with console.counted(decided.leaves, "leaves written", quiet=quiet) as tell, partial.open("wb") as file:
                 async for piece in stream(connection, decided, tell):
                     file.write(piece)

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 
 import httpx
@@ -10,10 +12,12 @@ import typer
 from audit import deployment, storage
 from audit.epochs import NotOpened, open_epoch
 from audit.growth import Log
+from audit.retention import Ended, Retention, read_ended
 from guichet import console
 from guichet.restore_command import without_writer
 from guichet.stack import databases
 from guichet.stack.errors import StackError
+from guichet.trail import connected
 from guichet_verify.checkpoints import Checkpoint, read_checkpoint
 from guichet_verify.notes import read_note
 
@@ -43,6 +47,34 @@ def open_(
     if bool(origins) == everything:
         raise typer.BadParameter("name logs, or --all")
     asyncio.run(_open(origins or []))
+
+
+@app.command()
+def ended(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False) -> None:
+    """List the epochs that are over, and until when each is kept: as its stream is, of decisions or of accesses.
+
+    Example: guichet audit epoch ended
+    """
+    found = asyncio.run(_ended())
+    if as_json:
+        rows = [each._asdict() for each in found]
+        console.show_json({"epochs": [{name: _text(value) for name, value in row.items()} for row in rows]})
+        return
+    for each in found:
+        console.say(
+            f"{each.origin}  {each.size:>9}  ended {each.ended_at:%Y-%m-%d}  kept until {each.keep_until:%Y-%m-%d}"
+        )
+    if not found:
+        console.say("no epoch is over")
+
+
+def _text(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+async def _ended() -> Sequence[Ended]:
+    async with connected(None) as connection:
+        return await read_ended(connection, Retention())
 
 
 async def _open(origins: list[str]) -> None:

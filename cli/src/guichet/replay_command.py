@@ -14,7 +14,7 @@ import typer
 from guichet import console
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
-from guichet.trail import at_one_moment
+from guichet.trail import at_one_moment, record_access
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -88,8 +88,9 @@ async def _replay(
     bodies: Path | None,
     settings: Path | None,
 ) -> dict[str, Any]:
+    from audit.accesses import EMISSION, REPLAY, RULES
     from compliance.calendars import local_date
-    from contracts.topics import TOPICS
+    from contracts.topics import TOPICS, stream_of
     from contracts.upcasters import digest
     from guichet.replay.emission import emit, topic_of
     from guichet.replay.instants import NoSuchVector, read_sizes, sizes_given, sizes_now, sizes_published
@@ -107,8 +108,11 @@ async def _replay(
                 vector = await sizes_now(connection)
         except (NoSuchVector, OSError) as error:
             raise StackError(f"nothing to replay: {error}", "guichet audit logs; guichet audit checkpoint") from None
+        act = EMISSION if job is not None else RULES if draft is not None else REPLAY
+        await record_access(database, act, request)
         if job is not None:
-            records = records_until(connection, vector, TOPICS)
+            # Who opened what is no part of what is said again: it grows by each saying.
+            records = records_until(connection, vector, [topic for topic in TOPICS if stream_of(topic) == "trail"])
             said = await emit(load(home_folder()).kafka, job, records)
             return {"vector": vector.as_json(), "emitted": {"topic": topic_of(job), "records": said}}
         memory = await _remember(connection, vector)

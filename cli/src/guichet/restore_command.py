@@ -11,6 +11,7 @@ import asyncpg
 import typer
 
 from audit import deployment, storage
+from audit.accesses import BACKUP
 from audit.anchors import differences, read_published
 from audit.announcements import read_announced
 from audit.breaking import NotBroken, break_log
@@ -26,6 +27,7 @@ from guichet.stack.errors import StackError
 from guichet.stack.postgres import binaries
 from guichet.stack.state import StackState, alone, home_folder, load, save
 from guichet.stack.watchers import policy_file
+from guichet.trail import record_access
 from guichet_verify.policy import NotAPolicy, read_policy
 
 BESIDE = "audit_rebuilt"
@@ -43,6 +45,7 @@ def backup(file: Annotated[Path, typer.Argument(help="Where to write it; readabl
     Example: guichet audit backup trail.dump
     """
     state = load(home_folder())
+    asyncio.run(record_access(None, BACKUP))
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
         asyncio.run(_run("pg_dump", "--format=custom", "--dbname", state.postgres.url("audit"), stdout=target))
     console.say(f"{file}: {file.stat().st_size:,} bytes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from guichet.stack.errors import StackError
@@ -11,6 +12,9 @@ from guichet.stack.state import home_folder, load
 
 if TYPE_CHECKING:
     from asyncpg import Connection
+
+OPERATOR = "operator"
+"""As whom the commands read: whoever may use the stack's own database."""
 
 
 @asynccontextmanager
@@ -43,3 +47,19 @@ async def at_one_moment(database: str | None) -> AsyncIterator[Connection]:
     """The same, seeing the trail as it stood at one moment; nothing is written."""
     async with connected(database) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         yield connection
+
+
+async def record_access(database: str | None, act: str, about: str | None = None, bundle: str | None = None) -> None:
+    """Has the audit service say who reads, before anything is read; a copy of a trail is no part of it, and says
+    nothing."""
+    if database is not None:
+        return
+    from audit.accesses import CLI, say_read
+    from chassis.clock import SandboxClock
+    from chassis.transaction import Transaction
+
+    async with connected(None) as connection, connection.transaction():
+        now = await SandboxClock().read(connection)
+        transaction = Transaction(connection, now.astimezone(UTC), "audit")
+        say_read(transaction, act, OPERATOR, CLI, about, bundle)
+        await transaction.flush()

@@ -190,3 +190,18 @@ class GapClosed(GapFact):
 
     event_type = "guichet.gap.closed.v1"
     topic = topics.CHECKPOINTS
+
+
+class TrailRead(Fact):
+    """Said when recorded bytes are opened, taken away or replayed: who did what, by which door, about what. Never what
+    was read, and never what somebody typed to find it: `about` is the id of a request or event, or the name of a log.
+    """
+
+    event_type = "guichet.trail.read.v1"
+    topic = topics.ACCESS
+
+    act: Word
+    by: Actor
+    door: Word
+    about: Origin | None
+    bundle_sha256: Annotated[Sha256, Field(description="Of bundle.json, which names every size.")] | None = OPTIONAL

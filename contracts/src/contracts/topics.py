@@ -13,6 +13,7 @@ ENVIRONMENTS: Final = "guichet.environments"
 DECISIONS: Final = "guichet.decisions"
 WORKSPACES: Final = "guichet.workspaces"
 CHECKPOINTS: Final = "guichet.checkpoints"
+ACCESS: Final = "guichet.access"
 DEAD_LETTERS: Final = "guichet.dead-letters"
 CLOCK: Final = "guichet.clock"
 REPLAY_PREFIX: Final = "guichet.replay."
@@ -23,7 +24,8 @@ EVERY_SERVICE: Final = "all four services"
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic of the wire. `source_prefix` is what the `source` of every event on it begins with."""
+    """A topic of the wire. `source_prefix` is what the `source` of every event on it begins with; `stream` is which
+    trail records it: of decisions, or of who opened what, which is kept for another time."""
 
     name: str
     writer: str
@@ -34,6 +36,7 @@ class Topic:
     partitions_production: int = 12
     partitions_embedded: int = 6
     retention: timedelta = timedelta(days=30)
+    stream: str = "trail"
 
     @property
     def writers(self) -> tuple[str, ...]:
@@ -79,11 +82,18 @@ _ALL = (
     ),
     Topic(WORKSPACES, "provisioning", False, "/guichet/provisioning", "request id", ("intake", "compliance", "audit")),
     Topic(CHECKPOINTS, EVERY_SERVICE, False, "/guichet/", "log origin, or producer", ("audit",)),
+    Topic(ACCESS, "audit", False, "/guichet/audit", "what was read", ("audit",), 1, 1, stream="access"),
     Topic(DEAD_LETTERS, EVERY_SERVICE, False, "/guichet/", "key of the record set aside", ("audit",)),
     Topic(CLOCK, "operator", False, "/guichet/operator", "the word clock", SERVICES, 1, 1),
 )
 
 TOPICS: Final[dict[str, Topic]] = {topic.name: topic for topic in _ALL}
+
+
+def stream_of(topic: str) -> str:
+    """Which trail records a topic."""
+    known = TOPICS.get(topic)
+    return "trail" if known is None else known.stream
 
 
 def source_belongs(topic: str, source: str) -> bool:

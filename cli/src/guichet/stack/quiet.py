@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from contracts.topics import CHECKPOINTS, TOPICS
+from contracts.topics import ACCESS, CHECKPOINTS, TOPICS
 from guichet.stack.errors import StackError
 from guichet.stack.state import StackState
 
@@ -61,7 +61,7 @@ async def _ends(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
     partitions = [
         TopicPartition(topic, number)
         for topic in TOPICS
-        if topic != CHECKPOINTS  # It grows by the clock, whatever happens.
+        if topic not in (ACCESS, CHECKPOINTS)  # They grow by the clock and by who looks, whatever happens.
         for number in consumer.partitions_for_topic(topic) or ()
     ]
     ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from audit.growth import origin_of
 from chassis.ends import Span
+from contracts.topics import stream_of
 from guichet_verify.bundle import Bundle
 from guichet_verify.checkpoints import Checkpoint, open_checkpoint
 from guichet_verify.container import Container
@@ -139,8 +141,8 @@ def join(name: str, pieces: Sequence[Piece], spans: Mapping[tuple[str, int], Spa
     problems: list[str] = []
     wholes: list[Whole] = []
     for origin, group in groupby(sorted(pieces, key=_origin), _origin):
-        place = re.fullmatch(re.escape(name) + r"/trail/([^/]+)/([0-9]+)/([0-9]+)", origin)
-        if place is None:
+        place = re.fullmatch(re.escape(name) + r"/[a-z]+/([^/]+)/([0-9]+)/([0-9]+)", origin)
+        if place is None or origin != origin_of(name, place[1], int(place[2]), int(place[3])):
             problems.append(f"{origin}: a log of another installation")
             continue
         of_log = sorted(group, key=lambda each: (each.start, -each.end))
@@ -185,6 +187,7 @@ def _gaps(name: str, wholes: Sequence[Whole], spans: Mapping[tuple[str, int], Sp
     for (topic, part), (oldest, _) in sorted(spans.items()):
         found = newest.get((topic, part))
         if found is None and oldest > 0:
-            yield f"{name}/trail/{topic}/{part}: in no bundle, and the broker has nothing before offset {oldest}"
+            place = f"{name}/{stream_of(topic)}/{topic}/{part}"
+            yield f"{place}: in no bundle, and the broker has nothing before offset {oldest}"
         elif found is not None and oldest > found.next_offset:
             yield f"{found.origin}: offsets {found.next_offset} to {oldest - 1} are in no bundle, nor on the broker"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -61,6 +62,11 @@ class Plan:
     blobs: Sequence[bytes]
     stories: Sequence[bytes]
     gaps: Sequence[str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of bundle.json in hex, which names every size: of the same sizes every bundle has the same bytes."""
+        return hashlib.sha256(self.manifest.write()).hexdigest()
 
     @property
     def leaves(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from contracts.topics import stream_of
 from guichet_verify.attributes import attributes_of
 from guichet_verify.leaves import LEAF_LIMIT, FirstLeaf, Record, claim_of, encode_first, encode_record
 from guichet_verify.tiles import Edge, Tile
@@ -79,8 +80,8 @@ class Growth:
 
 
 def origin_of(name: str, topic: str, part: int, epoch: int) -> str:
-    """The name of a log of decisions; `name` is that of the installation."""
-    return f"{name}/trail/{topic}/{part}/{epoch}"
+    """The name of a log; `name` is that of the installation."""
+    return f"{name}/{stream_of(topic)}/{topic}/{part}/{epoch}"
 
 
 def columns_of(record: Record) -> Columns:

@@ -13,9 +13,10 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from audit import exporting, holdings, reading
+from audit.accesses import BUNDLE, ENTRIES, PROOF, Accesses
 from audit.growth import LONGEST_COLUMN
 from audit.proving import prove_consistency, prove_event
-from audit.readers import may_read, restricted
+from audit.readers import ANYONE, reader_of, restricted
 from audit.settings import AuditSettings
 from audit.signed import read_signed, read_signed_size
 from audit.tile_addresses import NotAnAddress, read_address
@@ -68,7 +69,7 @@ class BundleAsked(_Asked):
         return exporting.Wanted(kind, value, self.range, self.as_of, since)
 
 
-def proof_routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRoute]:
+def proof_routes(runtime: Runtime, settings: AuditSettings, accesses: Accesses) -> Sequence[BaseRoute]:
     """The routes, most of them named by C2SP tlog-tiles."""
     bundling = asyncio.Semaphore(BUNDLES_AT_ONCE)
 
@@ -80,7 +81,7 @@ def proof_routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRout
         return Response(found[0].note, media_type=NOTE, headers={"Cache-Control": "no-cache"})
 
     async def entries(request: Request) -> Response:
-        if not may_read(request, settings):
+        if (reader := reader_of(request, settings)) is None:
             return restricted()
         try:
             number, width = read_address(request.path_params["number"])
@@ -91,6 +92,7 @@ def proof_routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRout
             if not signed or number * WIDTH + width > signed[0].size:
                 return problem(404, "No such entries are signed yet", code="unknown-tile")
             leaves = await holdings.read_leaves(connection, signed[0], number * WIDTH, width)
+        await accesses.record(ENTRIES, reader, request.path_params["origin"])
         return Response(exporting.write_entries(leaves), media_type="application/octet-stream")
 
     async def inclusion(request: Request) -> Response:
@@ -105,6 +107,7 @@ def proof_routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRout
         if not proofs:
             retry = {"Retry-After": "2"}
             return problem(404, "Recorded, and in no signed checkpoint yet", code="unsigned-event", headers=retry)
+        await accesses.record(PROOF, reader_of(request, settings) or ANYONE, event_id)
         return Response(proofs[0].write(), media_type=NOTE, headers={"X-Recorded": str(len(proofs))})
 
     async def consistency(request: Request) -> Response:
@@ -122,7 +125,7 @@ def proof_routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRout
         return Response(write_hashes(hashes), media_type=NOTE)
 
     async def bundle(request: Request) -> Response:
-        if not may_read(request, settings):
+        if (reader := reader_of(request, settings)) is None:
             return restricted()
         body = b""
         async for piece in request.stream():
@@ -137,7 +140,7 @@ def proof_routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRout
             return _unfit([f"{error.code}: {error}"])
         if bundling.locked():
             return problem(429, "Other bundles are being made", code="busy", headers={"Retry-After": "10"})
-        pieces = _bundle(runtime, bundling, wanted)
+        pieces = _bundle(runtime, bundling, wanted, accesses, reader)
         try:
             first = await anext(pieces)
         except exporting.NotExported as error:
@@ -158,7 +161,7 @@ def proof_routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRout
 
 
 async def _bundle(
-    runtime: Runtime, bundling: asyncio.Semaphore, wanted: exporting.Wanted
+    runtime: Runtime, bundling: asyncio.Semaphore, wanted: exporting.Wanted, accesses: Accesses, reader: str
 ) -> AsyncGenerator[bytes, None]:
     """The bytes of a bundle, over a connection of its own that sees one state of the trail."""
     async with bundling:
@@ -168,6 +171,7 @@ async def _bundle(
         try:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 decided = await exporting.plan(connection, wanted)
+                await accesses.record(BUNDLE, reader, wanted.value, bundle=decided.digest)
                 for gap in decided.gaps:
                     log.warning("story_incomplete", gap=gap)
                 async with aclosing(exporting.stream(connection, decided, lambda leaves: None)) as pieces:

@@ -11,9 +11,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from audit import reading
+from audit.accesses import EVENT, STORY, Accesses
 from audit.growth import LONGEST_COLUMN
 from audit.proof_routes import proof_routes
-from audit.readers import may_read, restricted
+from audit.readers import reader_of, restricted
 from audit.settings import AuditSettings
 from audit.signed import read_signed
 from audit.stories import event_body, read_recorded, read_story
@@ -27,6 +28,8 @@ _LEVEL = re.compile(r"0|[1-9][0-9]?", re.ASCII)
 def routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRoute]:
     """The routes of the audit service. Hashes are for any auditor; the bytes they stand for are not."""
 
+    accesses = Accesses(runtime.transaction)
+
     async def logs(_: Request) -> Response:
         async with runtime.database.connection() as connection:
             heads = await reading.read_heads(connection)
@@ -34,7 +37,7 @@ def routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRoute]:
         return _json({"signed": bool(signed), "logs": [_log_body(head, signed.get(head.origin)) for head in heads]})
 
     async def story(request: Request) -> Response:
-        if not may_read(request, settings):
+        if (reader := reader_of(request, settings)) is None:
             return restricted()
         if not _askable(request):
             return problem(404, "Nothing is recorded about this id", code="unknown-id")
@@ -42,11 +45,12 @@ def routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRoute]:
             found = await read_story(connection, request.path_params["id"])
         if not found.events:
             return problem(404, "Nothing is recorded about this id", code="unknown-id")
+        await accesses.record(STORY, reader, found.request_id or request.path_params["id"])
         events = [event_body(event) for event in found.events]
         return _json({"request_id": found.request_id, "subjects": found.subjects, "events": events})
 
     async def event(request: Request) -> Response:
-        if not may_read(request, settings):
+        if (reader := reader_of(request, settings)) is None:
             return restricted()
         if not _askable(request):
             return problem(404, "No event of this id is recorded", code="unknown-event")
@@ -54,6 +58,7 @@ def routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRoute]:
             found = await read_recorded(connection, request.path_params["id"])
         if not found:
             return problem(404, "No event of this id is recorded", code="unknown-event")
+        await accesses.record(EVENT, reader, request.path_params["id"])
         return _json({"events": [event_body(each) for each in found]})
 
     async def tile(request: Request) -> Response:
@@ -75,7 +80,7 @@ def routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRoute]:
         )
 
     return [
-        *proof_routes(runtime, settings),
+        *proof_routes(runtime, settings, accesses),
         Route("/logs", logs),
         Route("/stories/{id}", story),
         Route("/events/{id}", event),

@@ -10,7 +10,7 @@ from pydantic_settings import NoDecode
 from chassis.settings import Settings
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9.-]*(/[a-z0-9._-]+)*$"
-_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_READER = re.compile(r"([A-Za-z0-9][A-Za-z0-9._:-]{0,63}=)?[0-9a-f]{64}", re.ASCII)
 
 
 class AuditSettings(Settings):
@@ -21,13 +21,15 @@ class AuditSettings(Settings):
     signer_url: str | None = None
     """Where the signer answers; without one, nothing is published."""
     audit_readers: Annotated[tuple[str, ...], NoDecode] = ()
-    """SHA-256 in lower-case hex of the tokens of those who may read entries and bundles, separated by commas."""
+    """Those who may read entries and bundles, separated by commas: the SHA-256 of each one's token in lower-case hex,
+    after a name and "=". What they open is recorded under that name, which is a role or a reference, no person's name;
+    without one, under the beginning of the digest."""
 
     @field_validator("audit_readers", mode="before")
     @classmethod
     def _split_readers(cls, value: object) -> object:
         if isinstance(value, str):
             value = tuple(part.strip() for part in value.split(",") if part.strip())
-        if isinstance(value, tuple) and not all(_DIGEST.fullmatch(str(each)) for each in value):
-            raise PydanticCustomError("audit_readers", "must be SHA-256 digests in lower-case hex")
+        if isinstance(value, tuple) and not all(_READER.fullmatch(str(each)) for each in value):
+            raise PydanticCustomError("audit_readers", "must be SHA-256 digests in lower-case hex, perhaps after NAME=")
         return value
