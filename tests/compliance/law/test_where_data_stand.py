@@ -76,6 +76,14 @@ def test_an_applicant_moves_no_workspace_by_naming_another_environment(tell: Any
     assert moved(story, "2026-11-04", FIRST, SECOND).on("2026-11-04").environment["id"] == FIRST
 
 
+def test_an_applicant_may_take_back_a_choice_of_environment_until_there_is_a_workspace(tell: Any) -> None:
+    story = permitted(tell).says("2026-09-02", "request.completed", documents=[], set={"environment_id": None})
+    assert story.on("2026-10-02").environment is None
+
+    story.says("2026-10-05", "workspace.requested", environment_id=FIRST)
+    assert story.on("2026-10-05").environment["id"] == FIRST
+
+
 def test_an_environment_that_nobody_registered_is_named_in_a_case_file(tell: Any) -> None:
     with pytest.raises(CaseError) as refused:
         moved(permitted(tell), "2026-11-03", "env-nowhere").on("2026-11-03")

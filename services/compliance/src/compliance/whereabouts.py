@@ -61,7 +61,8 @@ def followed(named: str | None, items: Iterable[Item], known: Container[str] | N
             if placed:
                 yield _naming_none(item)
             else:
-                named = str(_set(item)["environment_id"])
+                asked = _set(item)["environment_id"]
+                named = asked if isinstance(asked, str) else None
                 yield item
         elif item.type != CERTIFIED:
             yield item
