@@ -26,8 +26,8 @@ from guichet.stack.services import desk_of
 from guichet.stack.state import StackState
 from guichet.stack.watchers import certificate_key
 from programs import run_guichet
-from provisioning.certificate import SIGNER, check
-from provisioning.certificate_keys import public_file, public_key
+from provisioning.certificate import SIGNER
+from provisioning.certificate_keys import check_in_period, periods
 from provisioning.environments import Refused
 from reference_provisioner import Provisioner, serving
 from stacks import Json, StartStack, insist, query, submission, until
@@ -178,6 +178,9 @@ async def lived(permits: Permits, trouble: Trouble) -> dict[str, str]:
     await set_clock(state, AFTER_THEIR_END, LIMIT)
     await trouble.until_all(permits.expired, "closed")
     await trouble.until_all(permits.revoked, "destroyed")
+    # What is destroyed from now on is certified with another key.
+    rotated = await run_guichet("workspaces", "keys", "rotate", GUICHET_HOME=str(trouble.home))
+    assert rotated.code == 0, rotated.err
     await set_clock(state, AFTER_THE_DELETION, LIMIT)
     await trouble.until_all([*permits.expired, *permits.revoked], "destroyed")
     return logins
@@ -211,10 +214,13 @@ async def as_wanted(permits: Permits, trouble: Trouble, logins: dict[str, str]) 
     assert all("eds-chu-sud" in lines[request]["datasets"] for request in permits.widened)
     assert all(len(lines[request]["persons"]) == 1 for request in permits.narrowed)
     assert all(len(found) == 1 for found in certificates.values())
-    key = public_key(public_file(certificate_key(home)))
-    assert {check(text, note or "", [key]) for ((text, note),) in certificates.values()} == {SIGNER}
+    keys = periods(certificate_key(home))
+    for those, period in zip((permits.revoked, permits.expired), keys, strict=True):
+        for ((text, note),) in (certificates[request] for request in those):
+            assert check_in_period(text, note or "", [period]) == SIGNER
 
-    for words in (("workspaces", "drift"), ("audit", "verify")):
+    one = permits.revoked[0]
+    for words in (("workspaces", "drift"), ("audit", "verify"), ("workspaces", "certificate", one, "--verify")):
         ran = await run_guichet(*words, GUICHET_HOME=str(home))
         assert ran.code == 0, ran.out + ran.err
     assert await in_the_trail(state) == {
@@ -222,6 +228,7 @@ async def as_wanted(permits: Permits, trouble: Trouble, logins: dict[str, str]) 
         "permit.revoked.v1": len(permits.revoked),
         "workspace.destroyed.v1": len(gone),
         "deletion.certified.v1": len(gone),
+        "certificate-key.rotated.v1": 1,
     }
     held = {name for name, has in trouble.provisioner.workspaces.items() if has.state != "destroyed"}
     there = {workspace_id(dossier_id): where for dossier_id, where in permits.places.items() if dossier_id not in gone}
@@ -236,13 +243,14 @@ async def as_wanted(permits: Permits, trouble: Trouble, logins: dict[str, str]) 
 
 
 async def in_the_trail(state: StackState) -> dict[str, int]:
-    """How often the end of a permit and of a workspace was said."""
+    """How often the end of a permit and of a workspace was said, and that another key certifies it."""
     rows = await query(
         state,
         "audit",
         "SELECT event_type, count(DISTINCT event_id) AS n FROM audit.entry "
         "WHERE event_type IN ('guichet.permit.expired.v1', 'guichet.permit.revoked.v1', "
-        "'guichet.workspace.destroyed.v1', 'guichet.deletion.certified.v1') GROUP BY 1",
+        "'guichet.workspace.destroyed.v1', 'guichet.deletion.certified.v1', 'guichet.certificate-key.rotated.v1') "
+        "GROUP BY 1",
     )
     return {row["event_type"].split(".", 1)[1]: row["n"] for row in rows}
 

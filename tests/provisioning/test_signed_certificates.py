@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,19 @@ from contracts.identity import permit_id
 from guichet.stack.postgres import Postgres
 from guichet_verify.notes import NotAKey, NotANote, SigningKey, read_note, sign_note, verify
 from provisioning.certificate import SIGNER, check, note_text
-from provisioning.certificate_keys import public_file, public_key, signing_key
+from provisioning.certificate_keys import (
+    AHEAD,
+    Signers,
+    begin,
+    check_in_period,
+    periods,
+    prepare,
+    public_file,
+    public_key,
+    read_periods,
+    retire,
+    signing_key,
+)
 
 TEXT = '{"certificate_id":"5f1c4c53-4b37-5c2e-9d0f-0b9e0b1c2d3e","objects_left":0}'
 SHA256 = "8f8ea7e8ff06df3c0a2bb0b7c1dbc3a0e1ee9b2ba5ba8a4e1f4e6a7d4ba50d62"
@@ -89,3 +101,102 @@ def test_a_certificate_signed_by_a_stranger_or_about_another_is_not_believed() -
     with pytest.raises(NotANote, match="no known key"):
         check(TEXT, sign_note(about, [stranger.sign(about)]).decode(), [ours.log_key])
     assert check(TEXT, sign_note(about, [ours.sign(about)]).decode(), [ours.log_key]) == SIGNER
+
+
+NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
+
+
+def rotated(file: Path, now: datetime) -> datetime:
+    """From when another key signs."""
+    _, key, since = prepare(file, now)
+    begin(file, key, since)
+    return since
+
+
+def certified(signer: SigningKey, at: datetime) -> tuple[str, str]:
+    """A certificate of something destroyed at an instant, and its note."""
+    text = json.dumps({"certificate_id": "5f1c4c53-4b37-5c2e-9d0f-0b9e0b1c2d3e", "destroyed_at": at.isoformat()})
+    about = note_text("5f1c4c53-4b37-5c2e-9d0f-0b9e0b1c2d3e", hashlib.sha256(text.encode()).hexdigest())
+    return text, sign_note(about, [signer.sign(about)]).decode()
+
+
+def test_what_an_old_key_signed_verifies_after_a_rotation_and_it_signs_nothing_later(tmp_path: Path) -> None:
+    file = tmp_path / "certificates.key"
+    signers = Signers(file)
+    old = certified(signers.at(NOW), NOW)
+    stolen = signers.at(NOW)
+    since = rotated(file, NOW)
+    assert since == NOW + AHEAD
+    new = certified(signers.at(since), since)
+    assert signers.at(since).log_key != signers.at(since - timedelta(microseconds=1)).log_key == stolen.log_key
+    published = read_periods(signers.published())
+    assert published == periods(file)
+    assert [(each.since, each.until) for each in published] == [(None, since), (since, None)]
+    for text, note in (old, new):
+        assert check_in_period(text, note, published) == SIGNER
+    with pytest.raises(NotANote, match="whose turn it was not"):
+        check_in_period(*certified(stolen, since), published)
+    with pytest.raises(NotANote, match="whose turn it was not"):
+        check_in_period(*certified(signers.at(since), NOW), published)
+
+
+def test_a_key_whose_turn_is_over_is_destroyed_and_its_certificates_verify_still(tmp_path: Path) -> None:
+    file = tmp_path / "certificates.key"
+    signers = Signers(file)
+    old = certified(signers.at(NOW), NOW)
+    since = rotated(file, NOW)
+    assert retire(file, since) == [], "a certificate of just before may still be on its way"
+    assert retire(file, since + AHEAD) == [periods(file)[0].key]
+    assert not file.exists()
+    again = Signers(file)
+    assert not file.exists(), "a key that is gone is not made anew"
+    assert again.at(since).log_key == periods(file)[1].key
+    assert check_in_period(*old, periods(file)) == SIGNER
+    assert retire(file, since + AHEAD) == []
+    later = rotated(file, since + AHEAD)
+    assert [each.since for each in periods(file)] == [None, since, later]
+
+
+def test_a_rotation_that_was_cut_short_is_taken_up_again_with_the_same_key(tmp_path: Path) -> None:
+    file = tmp_path / "certificates.key"
+    signers = Signers(file)
+    _, made, _ = prepare(file, NOW)
+    assert signers.at(NOW + 2 * AHEAD).log_key != made, "it signs nothing before it is listed"
+    since = rotated(file, NOW)
+    assert periods(file)[-1].key == made
+    with pytest.raises(NotAKey, match="about to begin"):
+        prepare(file, since - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    "line", ["", "2026-09-01T12:00:00Z {key}", "- {key}\n- {key}", "- {key}\nyesterday {key}", "-"]
+)
+def test_a_list_of_keys_that_says_nothing_clear_is_not_read(tmp_path: Path, line: str) -> None:
+    key = signing_key(tmp_path / "certificates.key").log_key.vkey()
+    with pytest.raises(NotAKey):
+        read_periods(line.format(key=key))
+
+
+async def test_a_service_signs_with_the_key_of_the_moment_and_without_one_needs_a_person(
+    postgres: Postgres, holder_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "certificates.key"
+    signing_key(file)
+    since = rotated(file, datetime.now(UTC) - 2 * AHEAD)
+    async with running(postgres, holder_url, certificate_key=file) as bench:
+        newest = file.with_name("certificates-2.key")
+        newest.rename(tmp_path / "away")
+        await bench.tell(permit(bench.request_id))
+        await bench.until("workspace.opened")
+        closed = PermitClosed(request_id=bench.request_id, on=date(2026, 9, 1), permit_id=permit_id(bench.request_id))
+        await bench.tell(closed)
+        needed = await bench.until("workspace.person-needed")
+        assert (needed["step"], needed["code"]) == ("destroy", "CERTIFICATE_KEY_UNREADABLE")
+        (tmp_path / "away").rename(newest)
+        async with bench.desk() as desk:
+            await desk.retry(bench.workspace_id)
+            await bench.until("workspace.destroyed")
+            ((text, note),) = await desk.certificates(bench.workspace_id)
+    assert note is not None and since < datetime.now(UTC)
+    assert check(text, note, [signing_key(file).log_key]) == SIGNER
+    assert check_in_period(text, note, periods(file)) == SIGNER

@@ -4,22 +4,24 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from guichet import console
+from guichet import certificate_keys_command, console
 from guichet.stack.errors import StackError
 from guichet.stack.services import desk_of
 from guichet.stack.state import home_folder, load
-from guichet.stack.watchers import certificate_key
-from guichet_verify.notes import Key, NotAKey, NotANote, read_vkey
-from provisioning.certificate import check
-from provisioning.certificate_keys import public_file, public_key
+from guichet_verify.notes import NotAKey, NotANote, read_vkey
+from provisioning.certificate_keys import Period, check_in_period
 from provisioning.desk import Desk
 from provisioning.environments import Refused, Trouble
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(
+    certificate_keys_command.app, name="keys", help="Keys that sign certificates of destruction: list, rotate, retire."
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Workspace = Annotated[str, typer.Argument(help="Id of the workspace or of its request, or the beginning of either.")]
@@ -155,19 +157,24 @@ def connect(
 def certificate(
     workspace: Workspace,
     verify: Annotated[bool, typer.Option("--verify", help="Verify digest and signature of each.")] = False,
-    key: Annotated[str | None, typer.Option(help="Public key (name+id+key); by default that of this stack.")] = None,
+    key: Annotated[str | None, typer.Option(help="The only public key to trust (name+id+key).")] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="The keys to trust, as `keys list` prints them; by default this stack's.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """The certificates of destruction of a workspace, and of the places that it left, with their signed notes.
 
-    With --verify exit code 0 only when there is one and every one is signed by the key.
+    With --verify exit code 0 only when there is one and every one is signed by the key whose turn it was.
 
     Example: guichet workspaces certificate 3f0c2f0a --verify
     """
+    if key is not None and keys is not None:
+        raise StackError("one key or a file of keys, not both", "--key KEY, or --keys FILE")
     found = ask(lambda desk: desk.certificates(workspace))
     if not found:
         raise StackError("no certificate: nothing of it has been destroyed", "guichet workspaces show WORKSPACE")
-    trusted = _trusted(key) if verify else None
+    trusted = _trusted(key, keys) if verify else None
     lines = [_certificate(text, note, trusted) for text, note in found]
     if as_json:
         console.show_json(lines)
@@ -183,22 +190,22 @@ def certificate(
         )
 
 
-def _trusted(key: str | None) -> Key:
+def _trusted(key: str | None, file: Path | None) -> tuple[Period, ...]:
+    if key is None:
+        return certificate_keys_command.known(file)
     try:
-        return read_vkey(key) if key else public_key(public_file(certificate_key(home_folder())))
-    except FileNotFoundError:
-        raise StackError("this stack has no key for certificates yet", "guichet up, or --key") from None
+        return (Period(read_vkey(key), None, None),)
     except NotAKey as error:
         raise StackError(f"not a key: {error}", "a public key is written name+id+key") from None
 
 
-def _certificate(text: str, note: str | None, key: Key | None) -> dict[str, Any]:
+def _certificate(text: str, note: str | None, trusted: tuple[Period, ...] | None) -> dict[str, Any]:
     signed_by = refused = None
-    if key is not None:
+    if trusted is not None:
         try:
             if note is None:
                 raise NotANote("not signed")
-            signed_by = check(text, note, [key])
+            signed_by = check_in_period(text, note, trusted)
         except NotANote as error:
             refused = str(error)
     return {

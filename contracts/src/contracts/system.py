@@ -155,6 +155,17 @@ class LogKeyRotated(Fact):
     new_key: Annotated[str, Field(max_length=4096, description="Verifier key line.")]
 
 
+class CertificateKeyRotated(Fact):
+    """Said before another key signs certificates of destruction: which one, and from when."""
+
+    event_type = "guichet.certificate-key.rotated.v1"
+    topic = topics.CHECKPOINTS
+
+    old_key: Annotated[str, Field(max_length=4096, description="Verifier key line.")]
+    new_key: Annotated[str, Field(max_length=4096, description="Verifier key line.")]
+    signs_from: Instant
+
+
 class KeyDestroyed(Fact):
     """Said when the key of a request was destroyed by two persons: what was sealed under it is erased everywhere."""
 

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 from chassis.runtime import Runtime
 from chassis.service import Service
 from contracts.topics import CATALOGUE, DECISIONS, ENVIRONMENTS, OPTOUTS
-from provisioning.certificate_keys import signing_key
+from provisioning.certificate_keys import Signers
 from provisioning.environments import Environment
 from provisioning.environments.adapters import read_adapters
 from provisioning.environments.http import HttpEnvironment
@@ -48,13 +48,16 @@ def build(settings: ProvisioningSettings) -> Service:
     )
     handlers = Handlers(progress)
     looks = Looks()
-    key = signing_key(settings.certificate_key) if settings.certificate_key else None
+    signers = Signers(settings.certificate_key) if settings.certificate_key else None
 
     def routes(runtime: Runtime) -> Sequence[BaseRoute]:
-        return [*lists(runtime), *Reports(runtime, {name: host.keys for name, host in hosts.items()}, looks).routes()]
+        return [
+            *lists(runtime, signers),
+            *Reports(runtime, {name: host.keys for name, host in hosts.items()}, looks).routes(),
+        ]
 
     def tasks(runtime: Runtime) -> Sequence[Coroutine[object, object, None]]:
-        runner = Runner(runtime, progress, environments, settings, key)
+        runner = Runner(runtime, progress, environments, settings, signers)
         return [
             *(runner.run() for _ in range(settings.workers)),
             sweep_for_ever(runtime, progress, environments, settings, looks),

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from chassis.runtime import Runtime
 from chassis.server import problem
 from provisioning import storage, views
+from provisioning.certificate_keys import Signers
 from provisioning.registry import local_day
 
 
-def routes(runtime: Runtime) -> Sequence[BaseRoute]:
-    """GET /workspaces, /workspaces/{id} and /environments, for operators; ids and codes only."""
+def routes(runtime: Runtime, signers: Signers | None) -> Sequence[BaseRoute]:
+    """GET /workspaces, /workspaces/{id} and /environments, for operators; ids and codes only.
+
+    GET /certificate-keys, for whoever verifies a certificate: which key signs from when.
+    """
 
     async def workspaces(request: Request) -> Response:
         async with runtime.database.connection() as connection:
@@ -34,7 +38,13 @@ def routes(runtime: Runtime) -> Sequence[BaseRoute]:
             shown = await views.show_environments(connection, local_day(runtime.clock.now()))
         return JSONResponse({"environments": shown})
 
+    async def certificate_keys(_: Request) -> Response:
+        if signers is None:
+            return problem(404, "certificates are not signed here", code="no-certificate-key")
+        return PlainTextResponse(signers.published())
+
     return [
+        Route("/certificate-keys", certificate_keys),
         Route("/workspaces", workspaces),
         Route("/workspaces/{workspace_id}", workspace),
         Route("/environments", environments),

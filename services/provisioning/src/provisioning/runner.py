@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 
 from chassis.crash import crash_point
 from chassis.logs import logger
 from chassis.runtime import Runtime
 from chassis.supervision import backoff_seconds, wait_until
 from chassis.transaction import Transaction
-from guichet_verify.notes import SigningKey
+from guichet_verify.notes import NotAKey, SigningKey
 from provisioning import storage
 from provisioning.certificate import Certificate
+from provisioning.certificate_keys import Signers
 from provisioning.commands import GiveUp, Record, Unlock
 from provisioning.domain import Destroyed, next_step, project_of, settled
 from provisioning.environments import Deletion, Environment, Refused, Superseded, Trouble
@@ -32,6 +34,7 @@ POLL_SECONDS = 1.0
 GATED = (Step.CLEAR, Step.FILL, Step.OPEN, Step.PLAN)
 """What is done only where the gate has just been asked."""
 LONG = (Step.FILL, Step.COPY)
+NO_KEY = "CERTIFICATE_KEY_UNREADABLE"
 
 log = logger()
 
@@ -45,13 +48,13 @@ class Runner:
         progress: Progress,
         environments: Mapping[str, Environment],
         settings: ProvisioningSettings,
-        key: SigningKey | None = None,
+        signers: Signers | None = None,
     ) -> None:
         self._runtime = runtime
         self._progress = progress
         self._environments = environments
         self._settings = settings
-        self._key = key
+        self._signers = signers
 
     async def run(self) -> None:
         """One worker, until the service stops. Raises what the service's own database raises."""
@@ -181,16 +184,24 @@ class Runner:
     ) -> tuple[Erased | Left, Certificate]:
         project = project_of(workspace.state)
         assert project is not None, "only a workspace with a permit is destroyed"
-        connection, name = transaction.connection, workspace.workspace_id
+        connection, name, key = transaction.connection, workspace.workspace_id, self._key_of(transaction.now)
         if project.leaving is not None:
-            certificate = Certificate.of_move(workspace, project, project.leaving, done, transaction.now, self._key)
+            certificate = Certificate.of_move(workspace, project, project.leaving, done, transaction.now, key)
             await storage.keep_certificate(connection, name, certificate, project.leaving.place)
             return Left(certificate.sha256), certificate
-        certificate = Certificate.of_workspace(workspace, project, done, transaction.now, self._key)
+        certificate = Certificate.of_workspace(workspace, project, done, transaction.now, key)
         # The key goes in the same transaction as the word that it is gone.
         await storage.destroy_key(connection, name)
         await storage.keep_certificate(connection, name, certificate)
         return Erased(certificate.sha256), certificate
+
+    def _key_of(self, now: datetime) -> SigningKey | None:
+        if self._signers is None:
+            return None
+        try:
+            return self._signers.at(now)
+        except (OSError, NotAKey):
+            raise Refused(NO_KEY) from None
 
     async def _fail(self, ticket: Ticket, code: str) -> None:
         if ticket.attempts >= self._settings.step_attempts:
