@@ -22,6 +22,8 @@ FUNCTIONS = {
 }
 """In which function an act is done."""
 
+SOMETHING = "827c4e18-f3b3-5593-bc0f-827c64b4523e"
+
 
 def said_by(chance: Random, item_type: str, data: Json, honest: bool, number: int) -> Json:
     function = FUNCTIONS.get(item_type)
@@ -84,6 +86,8 @@ def any_act(chance: Random, dossier: Json, catalogue: Json) -> tuple[str, Json]:
 
 
 def _acts(chance: Random, datasets: list[str], asked: list[str]) -> list[tuple[str, Json]]:
+    place: Json = {"workspace_id": SOMETHING, "request_id": SOMETHING}
+    moved = {**place, "source_environment_id": "env-0", "tables": []}
     pick = chance.choice
     verdict = pick(("granted", "granted", "refused"))
     members = {
@@ -190,4 +194,7 @@ def _acts(chance: Random, datasets: list[str], asked: list[str]) -> list[tuple[s
         ("workspace.reported", {"state": pick(("open", "frozen", "closed"))}),
         ("incident.reported", {"kind": pick(("SHARED_ACCESS", "REIDENTIFICATION_ATTEMPT", "PROHIBITED_USE"))}),
         ("deletion.certified", {"scope": "all"}),
+        # provisioning
+        ("workspace.requested", {**place, "permit_id": SOMETHING, "permit_version": 1, "environment_id": "env-0"}),
+        ("rehosting.cut-over", {**moved, "target_environment_id": pick(("env-1", "env-2"))}),
     ]

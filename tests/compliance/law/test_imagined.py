@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -14,8 +14,9 @@ from compliance.case import Case, Item
 from compliance.legal_settings import DEFAULT
 from compliance.rules.european_routes import european_routes
 from compliance.rules.french_routes import FRENCH_ROUTES
+from compliance.whereabouts import PLACED
 from contracts import registry
-from imagined import World, at, worlds
+from imagined import PARIS, World, at, worlds
 from imagined_acts import FUNCTIONS
 from imagined_dossiers import EXPRESS
 from imagined_views import IDENTITY, examples, facts, seen
@@ -59,6 +60,19 @@ def test_a_refusal_is_in_the_public_register(world: World) -> None:
     entries = [fact for fact in facts(world, None, shown) if fact["type"].startswith("register.")]
     assert [entry["outcome"] for entry in entries] == [shown.outcome]
     assert (entries[0]["decision_kind"] == "refusal") == (shown.outcome == "REFUSED")
+
+
+@given(worlds())
+@examples
+def test_a_case_is_judged_where_its_data_stand(world: World) -> None:
+    said = sorted(world.raw["history"], key=lambda item: datetime.fromisoformat(item["at"]))
+    known = [item for item in said if datetime.fromisoformat(item["at"]).astimezone(PARIS).date() <= world.day]
+    places = [place for item in known if (place := item["data"].get(PLACED.get(item["type"], "")))]
+    environment = seen(world).environment
+    if places and environment is not None:
+        event("judged where it was put")
+        assert environment.environment_id == places[-1]
+    assert not {item.type for item in world.case.history} & set(PLACED), "no pack has to know of places"
 
 
 @given(worlds())
