@@ -32,7 +32,7 @@ def test_the_setting_names_versions_and_days() -> None:
     assert read_terms("") == ()
 
 
-@pytest.mark.parametrize("text", ["cgu-1", "cgu-1=soon", "=2026-01-01", "a=2026-01-01,a=2027-01-01"])
+@pytest.mark.parametrize("text", ["cgu-1", "cgu-1=soon", "=2026-01-01", "a=2026-01-01,a=2027-01-01", "a b=2026-01-01"])
 def test_a_setting_that_says_no_version_or_no_day_keeps_the_service_from_starting(text: str) -> None:
     with pytest.raises(ValidationError):
         ProvisioningSettings.model_validate(
@@ -108,6 +108,8 @@ async def test_an_acceptance_is_recorded_only_for_a_person_of_the_permit_and_a_v
         await accept(bench, "p-nobody")
     with pytest.raises(Refused, match="NO_TERMS_REQUIRED"):
         await accept(bench, "p-pi")
+    with pytest.raises(Refused, match="NOT_A_VERSION"):
+        await accept(bench, "p-pi", "version nine")
     await accept(bench, "p-pi", "cgu-9")
     assert (await bench.until("terms.accepted")) == {
         "workspace_id": bench.workspace_id,

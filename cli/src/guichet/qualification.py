@@ -1,12 +1,14 @@
 """`guichet environments qualify` and `disqualify`: what a host states about its own evidence."""
 
 import asyncio
-from datetime import date
-from typing import Annotated
+import json
+from typing import Annotated, Any, get_args
+from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import ValidationError
 
+from contracts import vocabulary
 from contracts.envelope import Unreadable
 from contracts.facts import Fact
 from contracts.hosts import EnvironmentQualificationLost, EnvironmentQualified, EvidenceItem
@@ -14,8 +16,10 @@ from guichet import console
 from guichet.publishing import Event, clock_now, publish, stated
 from guichet.stack.errors import StackError
 from guichet.stack.quiet import wait_quiet
-from guichet.stack.state import home_folder, load
+from guichet.stack.services import desk_of
+from guichet.stack.state import StackState, home_folder, load
 
+PARIS = ZoneInfo("Europe/Paris")
 Environment = Annotated[str, typer.Argument(help="The environment's id.")]
 Evidence = Annotated[str, typer.Argument(help="HDS, SECNUMCLOUD, SNDS_HOMOLOGATION or SPE_73.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -40,21 +44,25 @@ def qualify(
 async def _qualify(
     environment: str, evidence: str, first: str | None, last: str, issuer: str, reference: str, as_json: bool
 ) -> None:
-    now = await clock_now(load(home_folder()))
+    state = load(home_folder())
+    now = await clock_now(state)
+    given = {
+        "type": evidence,
+        "issuer": issuer,
+        "reference": reference,
+        "valid_from": first or now.astimezone(PARIS).date().isoformat(),
+        "valid_to": last,
+    }
+    problems = await _strangeness(state, environment)
     try:
-        item = EvidenceItem.model_validate(
-            {
-                "type": evidence,
-                "issuer": issuer,
-                "reference": reference,
-                "valid_from": date.fromisoformat(first) if first else now.date(),
-                "valid_to": date.fromisoformat(last),
-            }
-        )
-        fact = EnvironmentQualified(environment_id=environment, evidence=item)
-    except (ValidationError, ValueError):
-        raise StackError("no such evidence, date or name", "guichet environments qualify --help") from None
-    await _state(fact, environment, as_json)
+        item = EvidenceItem.model_validate_json(json.dumps(given))
+    except ValidationError as error:
+        raise _refused([*problems, *(_problem(str(fault["loc"][0])) for fault in error.errors())]) from None
+    if item.valid_to < item.valid_from:
+        problems.append("--to: before the first day")
+    if problems:
+        raise _refused(problems)
+    await _state(EnvironmentQualified(environment_id=environment, evidence=item), environment, as_json)
 
 
 def disqualify(environment: Environment, evidence: Evidence, as_json: Json = False) -> None:
@@ -62,11 +70,49 @@ def disqualify(environment: Environment, evidence: Evidence, as_json: Json = Fal
 
     Example: guichet environments disqualify env-transition SECNUMCLOUD
     """
+    asyncio.run(_disqualify(environment, evidence, as_json))
+
+
+async def _disqualify(environment: str, evidence: str, as_json: bool) -> None:
+    state = load(home_folder())
+    problems = await _strangeness(state, environment)
     try:
         fact = EnvironmentQualificationLost.model_validate({"environment_id": environment, "evidence": evidence})
     except ValidationError:
-        raise StackError("no such evidence or name", "guichet environments disqualify --help") from None
-    asyncio.run(_state(fact, environment, as_json))
+        raise _refused([*problems, _problem("type")]) from None
+    if not problems and evidence not in await _held(state, environment):
+        problems.append(f"{environment} has no {evidence} to lose")
+    if problems:
+        raise _refused(problems)
+    await _state(fact, environment, as_json)
+
+
+async def _environments(state: StackState) -> dict[str, list[dict[str, Any]]]:
+    """{environment id: its evidence} as the registry has them."""
+    async with desk_of(state) as desk:
+        return {line["environment_id"]: line["evidence"] for line in await desk.list_environments()}
+
+
+async def _strangeness(state: StackState, environment: str) -> list[str]:
+    return [] if environment in await _environments(state) else [f"there is no environment {environment}"]
+
+
+async def _held(state: StackState, environment: str) -> set[str]:
+    return {proof["type"] for proof in (await _environments(state))[environment] if not proof["lost_on"]}
+
+
+def _problem(member: str) -> str:
+    match member:
+        case "type":
+            return f"the evidence: one of {', '.join(get_args(vocabulary.Evidence))}"
+        case "valid_from" | "valid_to":
+            return f"--{member.removeprefix('valid_')}: a day is written YYYY-MM-DD"
+        case _:
+            return f"--{member}: letters, digits and . _ : - only, 64 at most"
+
+
+def _refused(problems: list[str]) -> StackError:
+    return StackError("; ".join(problems), "guichet environments list; guichet environments qualify --help")
 
 
 async def _state(fact: Fact, environment: str, as_json: bool) -> None:

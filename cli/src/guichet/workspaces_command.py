@@ -26,7 +26,12 @@ app.add_typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Workspace = Annotated[str, typer.Argument(help="Id of the workspace or of its request, or the beginning of either.")]
 
+STATES = (
+    *("requested", "provisioning", "ready", "open", "frozen", "migrating"),
+    *("closed", "destroyed", "person-needed"),
+)
 REMEDIES = {
+    "NOT_A_VERSION": "a version is written with letters, digits and . _ : - only",
     "UNKNOWN_WORKSPACE": "guichet workspaces list",
     "WORKSPACE_NOT_OPEN": "guichet workspaces show WORKSPACE says what it waits for",
     "PERSON_NOT_ADMITTED": "guichet workspaces show WORKSPACE names who may enter",
@@ -65,6 +70,8 @@ def list_(
 
     Example: guichet workspaces list --state person-needed
     """
+    if state is not None and state not in STATES:
+        raise StackError(f"no workspace is ever {state}", f"one of {', '.join(STATES)}")
     found = ask(lambda desk: desk.list_workspaces(state))
     if as_json:
         return console.show_json(found)

@@ -27,6 +27,7 @@ from provisioning.registry import day_is_over, local_day
 from provisioning.settings import database_urls
 from provisioning.storage import Workspace
 from provisioning.sweep import Sweep
+from provisioning.terms import is_version
 from provisioning.work import logins_end
 
 SERVICE = "provisioning"
@@ -128,6 +129,8 @@ class Desk:
             accepted = version or next(iter(project.terms), None)
             if accepted is None:
                 raise Refused("NO_TERMS_REQUIRED")
+            if not is_version(accepted):
+                raise Refused("NOT_A_VERSION")
             return await self._tell(transaction, found, AcceptTerms(person_ref, accepted, local_day(transaction.now)))
 
     async def retry(self, workspace: str, environment_id: str | None = None) -> dict[str, Any]:

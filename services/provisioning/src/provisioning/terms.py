@@ -7,11 +7,13 @@ controller). So the versions are a dated setting, and without one none are asked
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
 CITATION = "CSP:L1461-3-I"
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,17 @@ def counting(terms: Iterable[Terms], day: date) -> tuple[str, ...]:
     return tuple(each.version for each in ordered[begun - 1 :]) if begun else ()
 
 
+def is_version(text: str) -> bool:
+    """Whether a version can be named on the wire."""
+    return _VERSION.fullmatch(text) is not None
+
+
 def read_terms(text: str) -> tuple[Terms, ...]:
     """Versions as the setting writes them: `cgu-2=2026-10-01, cgu-3=2027-04-01`; raises ValueError."""
     found = []
     for entry in filter(None, (part.strip() for part in text.split(","))):
         version, equals, day = entry.partition("=")
-        if not equals or not version:
+        if not equals or not is_version(version.strip()):
             raise ValueError("a version of the terms is written VERSION=YYYY-MM-DD")
         found.append(Terms(version.strip(), date.fromisoformat(day.strip())))
     if len({each.version for each in found}) < len(found) or len({each.since for each in found}) < len(found):
