@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import asyncpg
 import pytest
@@ -341,9 +341,10 @@ async def test_a_header_name_that_is_not_utf8_halts_its_partition_and_no_other(t
             return bool(writer.halted) and len(await trail.leaves(1)) == 2
 
         await trail.until(halted)
-        assert {(partition.partition, halt.code) for partition, halt in writer.halted.items()} == {
-            (0, "header-name-not-utf8")
-        }
+        assert {(partition.partition, *astuple(halt)) for partition, halt in writer.halted.items()} == {
+            (0, "header-name-not-utf8", 1, 2)
+        }, "what can be read before it is recorded, and its offset is named"
+        assert len(await trail.leaves(0)) == 2
         await trail.send(b"and on", partition=1)
 
         async def went_on():

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from tests.audit.test_ingest import send_raw
 
 from audit.openings import announcement
 from guichet.stack.kafka import create_topics
@@ -198,3 +199,17 @@ async def test_an_epoch_that_does_not_go_on_from_what_was_read_is_refused_for_go
         await until(lambda: watched.read(2) == 2)
     assert watched.read(9) == 0
     assert f"epoch refused: what it goes on from is not what was read: {false.origin}" in caplog.text
+
+
+async def test_a_record_that_no_consumer_can_read_stops_its_log_and_not_the_witness(watched, caplog):
+    first = FirstLeaf(watched.origin(1), 0)
+    await watched.announce(first)
+    await watched.send(2)
+    await send_raw(watched, b"\xff\xfe\xfd\xfc")
+    await watched.send(1)
+    async with watched.following():
+        await until(lambda: f"cannot be read: {first.origin} offset 2" in caplog.text)
+        assert watched.read(1) == 3, "what can be read before it is"
+        lost = FirstLeaf(watched.origin(2), 3, BREAK, first.origin, 3, watched.root(first, 2), ((2, 3),))
+        await watched.announce(lost)
+        await until(lambda: watched.read(2) == 2)

@@ -82,7 +82,10 @@ class Follower:
 
     async def _announcements(self, consumer: AIOKafkaConsumer) -> bool:
         """Takes up what was announced since; whether a log is new."""
-        polled = await consumer.getmany(timeout_ms=0 if self._followed else POLL_MS)
+        polled, unreadable = await _poll(consumer, 0 if self._followed else POLL_MS)
+        for place, offset in unreadable.items():
+            log.error("announcement cannot be read: %s/%d offset %d", place.topic, place.partition, offset)
+            consumer.seek(place, offset + 1)
         for place, batch in polled.items():
             for record in batch:
                 announced = read_announcement(_record(record))
@@ -139,11 +142,13 @@ class Follower:
 
     async def _records(self, consumer: AIOKafkaConsumer) -> None:
         try:
-            polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
+            polled, unreadable = await _poll(consumer, POLL_MS, BATCH)
         except OffsetOutOfRangeError as error:
             for place in error.args[0]:  # Records were removed before they were read: this log can be cosigned no more.
                 log.error("records lost before they were read: %s", self._followed.pop(place).origin)
             return
+        for place, offset in unreadable.items():  # A header name that is not UTF-8 has no leaf.
+            log.error("record cannot be read: %s offset %d", self._followed[place].origin, offset)
         grown: list[tuple[Reading, Sequence[Tile]]] = []
         for place, batch in polled.items():
             reading = self._followed[place]
@@ -153,10 +158,34 @@ class Follower:
             reading = reading._replace(size=edge.size, next_offset=batch[-1].offset + 1)
             self._followed[place] = reading
             grown.append((reading, tiles))
+        for place in unreadable:
+            del self._followed[place]
         if grown:
             self._state.grow(grown)
             async with self.grown:
                 self.grown.notify_all()
+
+
+async def _poll(
+    consumer: AIOKafkaConsumer, wait_ms: int, most: int | None = None
+) -> tuple[dict[TopicPartition, list[ConsumerRecord]], dict[TopicPartition, int]]:
+    """What was read, and the offsets of records that no consumer can read, with which reading a partition ends."""
+    positions = {place: await consumer.position(place) for place in consumer.assignment()}
+    try:
+        return await consumer.getmany(timeout_ms=wait_ms, max_records=most), {}
+    except UnicodeDecodeError:
+        for place, offset in positions.items():  # The positions have passed what was taken and is not given.
+            consumer.seek(place, offset)
+    read: dict[TopicPartition, list[ConsumerRecord]] = {}
+    unreadable: dict[TopicPartition, int] = {}
+    for place in positions:
+        start = read[place] = []
+        try:
+            while len(start) < BATCH and (polled := await consumer.getmany(place, timeout_ms=POLL_MS, max_records=1)):
+                start += polled[place]
+        except UnicodeDecodeError:
+            unreadable[place] = await consumer.position(place)
+    return {place: records for place, records in read.items() if records}, unreadable
 
 
 def _record(record: ConsumerRecord) -> Record:

@@ -275,7 +275,10 @@ class Ingest:
             log.error("partition_halted", log=origin, code=halt.code, since=halt.since, until=halt.until)
 
     async def _halt_unreadable(self, consumer: AIOKafkaConsumer) -> None:
-        """Finds the partitions whose next records no consumer can read: a header name that is not UTF-8 has no leaf."""
+        """Finds the partitions with a record that no consumer can read: a header name that is not UTF-8 has no leaf.
+
+        What can be read before it is recorded, so that the halt names the record and a person can give it up.
+        """
         self._looked = 0.0
         for partition in self._readable():
             each, _ = self._followed[partition]
@@ -283,10 +286,21 @@ class Ingest:
                 continue
             consumer.assign([partition])
             consumer.seek(partition, each.next_offset)
+            read: list[ConsumerRecord] = []
+            unreadable = False
             try:
-                await consumer.getmany(partition, timeout_ms=1000)
+                while len(read) < BATCH_RECORDS:
+                    polled = await consumer.getmany(partition, timeout_ms=1000, max_records=1)
+                    if not polled:
+                        break
+                    read += polled[partition]
             except UnicodeDecodeError:
-                self._halt(partition, Halt("header-name-not-utf8", each.next_offset, each.next_offset + 1), each.origin)
+                unreadable = True
+            if read:
+                await self._append(consumer, {partition: read})
+            if unreadable:
+                since = self._followed[partition][0].next_offset
+                self._halt(partition, Halt("header-name-not-utf8", since, since + 1), each.origin)
         consumer.assign([])
 
 
