@@ -1,11 +1,21 @@
 """A lost database is built again to the same roots."""
 
+import base64
+from datetime import UTC, datetime
+
 import asyncpg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.audit.conftest import NAME
 
 from audit.deployment import ensure_database, ensure_logs, ensure_tables
-from audit.restoring import catch_up, take_up_numbers
+from audit.restoring import catch_up, take_up_checkpoints, take_up_numbers
 from chassis.database import Database
+from contracts.system import CheckpointPublished
+from contracts.topics import CHECKPOINTS
+from guichet.replay.instants import sizes_published
+from guichet.stack.kafka import create_topics
+from guichet_verify.notes import SigningKey, sign_note
+from signed_trails import KEY, POLICY, sign
 
 
 def own(number, sequence, epoch):
@@ -52,3 +62,42 @@ async def test_a_lost_database_is_built_again_from_the_topics_to_the_same_roots(
     await trail.database.open()
     assert await heads(trail) == before
     assert (await trail.verify()).holds
+
+
+async def test_what_was_published_when_is_known_again_in_a_trail_that_is_built_again(trail):
+    """Only the log of checkpoints says it: the table is gone with its database."""
+    await create_topics(trail.kafka, {CHECKPOINTS: 1})
+    trail.topics = (*trail.topics, CHECKPOINTS)
+    times = [datetime(2026, 11, 24, 10, minute, tzinfo=UTC) for minute in (1, 2, 3)]
+    origin = f"{NAME}/trail/{trail.topic}/0/1"
+    for minute in times:
+        await trail.send(b"%d" % minute.minute)
+        await trail.record()
+        signed = (await sign(trail, published=minute))[origin]
+        note = sign_note(signed.text(), [KEY.sign(signed.text())]).decode()
+        await publish(trail, signed, note, minute)
+    forged = signed._replace(size=2, root=bytes(32))
+    await publish(trail, forged, sign_note(forged.text(), [OTHER.sign(forged.text())]).decode(), times[0])
+    await trail.record()
+    async with trail.database.transaction() as connection:
+        before = await connection.fetch(f"{PUBLISHED} WHERE origin = $1 ORDER BY 2", origin)
+    await trail.tamper("DELETE FROM audit.checkpoint")
+    async with trail.database.connection() as connection:
+        assert await take_up_checkpoints(connection, POLICY.logs) == 3
+        assert await take_up_checkpoints(connection, POLICY.logs) == 3, "a second time there is nothing to do"
+        after = await connection.fetch(f"{PUBLISHED} WHERE origin = $1 ORDER BY 2", origin)
+        assert (await sizes_published(connection, times[1])).sizes == {origin: 3}
+    assert (len(before), after) == (3, before)
+
+
+PUBLISHED = "SELECT origin, tree_size, note, published_at FROM audit.checkpoint JOIN audit.log USING (log_id)"
+OTHER = SigningKey(NAME, Ed25519PrivateKey.generate())
+
+
+async def publish(trail, checkpoint, note, time):
+    fact = CheckpointPublished(
+        origin=checkpoint.origin, size=checkpoint.size, root=base64.b64encode(checkpoint.root).decode(), note=note
+    )
+    said = {"type": fact.event_type, "subject": checkpoint.origin, "time": time.isoformat(), "id": time.isoformat()}
+    headers = [(f"ce_{name}", value.encode()) for name, value in said.items()]
+    await trail.producer.send_and_wait(CHECKPOINTS, fact.wire(), headers=headers, partition=0)

@@ -19,7 +19,7 @@ from guichet.keys_command import app as keys
 from guichet.log_keys_command import policy, retire, rotate, signing
 from guichet.reconcile_command import reconcile
 from guichet.replay_command import replay
-from guichet.restore_command import backup, break_, rebuild, restore
+from guichet.restore_command import backup, break_, drill, rebuild, restore
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
 from guichet.trail import connected
@@ -36,6 +36,7 @@ app.add_typer(epochs, name="epoch", help="Epochs of logs: open the next ones.")
 app.command()(backup)
 app.command()(restore)
 app.command()(rebuild)
+app.command()(drill)
 app.command()(reconcile)
 app.command("break")(break_)
 app.command()(export)

@@ -1,9 +1,9 @@
-"""`guichet audit backup`, `restore`, `rebuild`, `break`: the database of the trail saved, lost, and brought back."""
+"""`guichet audit backup`, `restore`, `rebuild`, `drill`, `break`: a trail saved, lost, and brought back."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,22 +12,24 @@ import typer
 
 from audit import deployment, storage
 from audit.accesses import BACKUP
-from audit.anchors import differences, read_published
+from audit.anchors import Anchor, differences, read_published
 from audit.announcements import read_announced
 from audit.breaking import NotBroken, break_log
-from audit.bundled import NotCovered, Piece, Whole, join, open_bundles
+from audit.bundled import NotCovered, Piece, join, open_bundles
+from audit.reading import read_heads
 from audit.refilling import refill
-from audit.restoring import NotCaughtUp, begin_as_announced, catch_up, take_up_numbers
+from audit.restoring import NotCaughtUp, begin_as_announced, catch_up, take_up_checkpoints, take_up_numbers
 from chassis.ends import Ends, Span
 from contracts.topics import TOPICS
 from guichet import console
-from guichet.held import Held, held_for_sure, signed_up_to, trusted_keys
+from guichet.held import held_for_sure, signed_up_to, trusted_keys
 from guichet.stack import databases, services
 from guichet.stack.errors import StackError
 from guichet.stack.postgres import binaries
 from guichet.stack.state import StackState, alone, home_folder, load, save
 from guichet.stack.watchers import policy_file
-from guichet.trail import record_access
+from guichet.trail import connected, record_access
+from guichet_verify.checkpoints import Checkpoint
 from guichet_verify.policy import NotAPolicy, read_policy
 
 BESIDE = "audit_rebuilt"
@@ -85,13 +87,40 @@ def rebuild(
     Example: guichet audit rebuild --bundle whole.auditbundle --by operator-1 --by auditor-2
     """
     _two(by)
+    with _opened(bundles or [], policy) as pieces:
+        asyncio.run(_replace(pieces=pieces, signer_is_lost=signer_is_lost))
+
+
+def drill(
+    backup: Annotated[Path | None, typer.Option(help="A backup to begin with.", exists=True)] = None,
+    bundles: Annotated[
+        list[Path] | None, typer.Option("--bundle", help="An exported bundle to begin with.", exists=True)
+    ] = None,
+    policy: Annotated[Path | None, typer.Option(help="Whom you trust: a tlog-policy file; the stack's own.")] = None,
+) -> None:
+    """Build the trail again beside the one at work, compare every log with it, and drop it; once a month.
+
+    From a backup, from bundles, or from Kafka alone. Nothing is stopped and nothing replaced. Exit code 0 when what
+    would be brought back is what is there, and what signer and witness hold.
+
+    Example: guichet audit drill --backup trail.dump
+    """
+    if backup is not None and bundles:
+        raise typer.BadParameter("a backup or bundles")
+    with _opened(bundles or [], policy) as pieces:
+        asyncio.run(_drill(backup, pieces))
+
+
+@contextmanager
+def _opened(bundles: list[Path], policy: Path | None) -> Iterator[Sequence[Piece]]:
+    """What verified bundles hold; nothing when there are none."""
+    if not bundles:
+        yield ()
+        return
     try:
-        if not bundles:
-            asyncio.run(_replace(signer_is_lost=signer_is_lost))
-            return
         trusted = read_policy((policy or policy_file(home_folder())).read_bytes())
         with console.counted(None, "leaves checked") as tell, open_bundles(bundles, trusted, tell) as pieces:
-            asyncio.run(_replace(pieces=pieces, signer_is_lost=signer_is_lost))
+            yield pieces
     except NotAPolicy as error:
         raise StackError(f"not a policy: {error}", "name whom you trust: --policy FILE") from None
     except NotCovered as error:
@@ -163,27 +192,46 @@ async def _replace(file: Path | None = None, pieces: Sequence[Piece] = (), *, si
     of the topics, and put in its place when it is what was signed."""
     async with without_writer() as state:
         held = await held_for_sure(home_folder(), state, signer_is_lost)
-        # What the bundles lack is found before anything is built.
-        wholes = join(databases.AUDIT_NAME, pieces, await _spans(state)) if pieces else []
-        server = await asyncpg.connect(state.postgres.url("postgres"), timeout=10)
-        try:
-            await server.execute(f"DROP DATABASE IF EXISTS {BESIDE} WITH (FORCE)")
-            await deployment.ensure_database(server, BESIDE)
-            try:
-                size = await _build(state, file, wholes, held)
-            except BaseException:
-                await server.execute(f"DROP DATABASE IF EXISTS {BESIDE} WITH (FORCE)")
-                raise
+        async with _beside(state) as server:
+            size = await _build(state, file, pieces, held.anchors)
             await server.execute(f"DROP DATABASE IF EXISTS {deployment.DATABASE} WITH (FORCE)")
             await server.execute(f"ALTER DATABASE {BESIDE} RENAME TO {deployment.DATABASE}")
-        finally:
-            await server.close(timeout=5)
     console.say(f"{size:,} leaves; now: guichet audit verify, and guichet status for the signer")
 
 
-async def _build(state: StackState, file: Path | None, wholes: Sequence[Whole], held: Held) -> int:
+async def _drill(file: Path | None, pieces: Sequence[Piece]) -> None:
+    state = load(home_folder())
+    held = await held_for_sure(home_folder(), state, signer_is_lost=False)
+    async with connected(None) as connection:
+        heads = await read_heads(connection)
+    live = [Anchor("live trail", Checkpoint(head.origin, head.size, head.root)) for head in heads]
+    async with _beside(state):
+        size = await _build(state, file, pieces, [*held.anchors, *live])
+    console.say(
+        f"{size:,} leaves in {len(live)} logs are what is there, and what signer and witness hold; dropped again"
+    )
+
+
+@asynccontextmanager
+async def _beside(state: StackState) -> AsyncIterator[asyncpg.Connection]:
+    """An empty database beside the trail's, dropped on leaving unless it was renamed; a superuser's connection."""
+    server = await asyncpg.connect(state.postgres.url("postgres"), timeout=10)
+    try:
+        await server.execute(f"DROP DATABASE IF EXISTS {BESIDE} WITH (FORCE)")
+        await deployment.ensure_database(server, BESIDE)
+        try:
+            yield server
+        finally:
+            await server.execute(f"DROP DATABASE IF EXISTS {BESIDE} WITH (FORCE)")
+    finally:
+        await server.close(timeout=5)
+
+
+async def _build(state: StackState, file: Path | None, pieces: Sequence[Piece], held: Sequence[Anchor]) -> int:
     """How many leaves the trail has; raises StackError when it is not what is held of it."""
     kafka, name = state.kafka.split(","), databases.AUDIT_NAME
+    # What the bundles lack is found before anything is built.
+    wholes = join(name, pieces, await _spans(state)) if pieces else []
     if file is not None:
         await _run("pg_restore", "--exit-on-error", "--dbname", state.postgres.url(BESIDE), str(file))
     connection = await deployment.connect(state.postgres.url("postgres"), BESIDE)
@@ -198,8 +246,9 @@ async def _build(state: StackState, file: Path | None, wholes: Sequence[Whole], 
         console.say("reading the topics")
         await catch_up(connection, databases.url(state, deployment.INGEST, BESIDE), kafka, name, announced)
         await take_up_numbers(connection)
+        await take_up_checkpoints(connection, trusted_keys(home_folder()))
         published = await read_published(connection, trusted_keys(home_folder()))
-        if missing := await differences(connection, [*held.anchors, *published]):
+        if missing := await differences(connection, [*held, *published]):
             raise StackError(
                 "what was built is not the trail that was signed, and nothing was replaced:"
                 + "".join(f"\n  {each.anchor.checkpoint.origin}: {each.reason()}" for each in missing),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from pathlib import Path
 
@@ -71,3 +72,36 @@ async def test_a_log_goes_on_in_its_next_epoch_and_from_bundles_the_same_trail_i
     known = [argument for file in held for argument in ("--held", str(file))]
     # L3 holds only when each held log is in the bundle, and extended by it; L4 when the witness went along.
     await guichet(home, "audit", "verify", str(after), *known, "--require", "L3", "--require", "L4")
+
+
+async def test_what_is_brought_back_is_held_against_the_signer_and_a_log_that_breaks_goes_on(
+    standing_at_home: tuple[Path, StackState], tmp_path: Path
+) -> None:
+    home, state = standing_at_home
+    await submitted(state, "BROUGHT-BACK-1")
+    dump = tmp_path / "early.dump"
+    await guichet(home, "audit", "backup", str(dump))
+    broken = f"{AUDIT_NAME}/trail/guichet.requests/1/1"
+    assert "lost offsets: none" in await guichet(home, "audit", "break", broken, *PERSONS)
+    await submitted(state, "BROUGHT-BACK-2")
+    # The backup knows nothing of the next epoch; the broker does.
+    assert "what is there, and what signer and witness hold" in await guichet(
+        home, "audit", "drill", "--backup", str(dump)
+    )
+    signer = state.watchers["signer"].running
+    assert signer is not None
+    process = signer.process("signer")
+    process.send(signal.SIGSTOP)
+    try:
+        refused = await run_guichet("audit", "rebuild", *PERSONS, GUICHET_HOME=str(home))
+        assert refused.code == 1
+        assert "what was signed last is not known" in refused.err
+        unheld = await run_guichet("audit", "verify", GUICHET_HOME=str(home))
+        assert (unheld.code, "not-held: the signer does not answer" in unheld.out) == (13, True)
+    finally:
+        process.send(signal.SIGCONT)
+    await guichet(home, "audit", "verify")
+    async with httpx.AsyncClient(base_url=state.service("audit").url, timeout=30) as published:
+        logs = (await published.get("/logs")).json()["logs"]
+    (accesses,) = (each for each in logs if each["origin"] == f"{AUDIT_NAME}/access/guichet.access/0/1")
+    assert accesses["size"] > 1, "that somebody took a copy is on record"

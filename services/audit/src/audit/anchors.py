@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.request
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from audit.publication import read_answer
@@ -81,16 +82,26 @@ async def read_published(connection: Connection, keys: Sequence[Key]) -> list[An
     found: dict[str, Checkpoint] = {}
     rows = await connection.fetch(_PUBLISHED)
     for row in rows:
-        for checkpoint in _said(row, keys):
+        for checkpoint, _ in _said(tuple(row), keys):
             if checkpoint.size > found.get(checkpoint.origin, checkpoint._replace(size=0)).size:
                 found[checkpoint.origin] = checkpoint
     return [Anchor(PUBLISHED, each) for _, each in sorted(found.items())]
 
 
-def _said(row: Sequence[Any], keys: Sequence[Key]) -> Iterable[Checkpoint]:
+async def stream_published(
+    connection: Connection, keys: Sequence[Key]
+) -> AsyncIterator[tuple[Checkpoint, str, datetime | None]]:
+    """Every checkpoint that the trail recorded as published, log by log and rising, with its note and when that was
+    said; said again with more signatures it comes again. Inside the caller's transaction."""
+    async for row in connection.cursor(_EVERY, prefetch=1000):
+        for checkpoint, note in _said(tuple(row)[:5], keys):
+            yield checkpoint, note, row["event_time"]
+
+
+def _said(row: Sequence[Any], keys: Sequence[Key]) -> Iterable[tuple[Checkpoint, str]]:
     try:
-        value = json.loads(record_of(Entry(*row)).value or b"")
-        yield open_checkpoint(value["note"].encode(), keys).checkpoint
+        note = json.loads(record_of(Entry(*row)).value or b"")["note"]
+        yield open_checkpoint(note.encode(), keys).checkpoint, note
     except (NotALeaf, NotANote, ValueError, KeyError, TypeError, AttributeError):
         return  # Whoever may write the topic may say anything; only what the log signed counts.
 
@@ -138,4 +149,11 @@ SELECT DISTINCT ON (subject, log_id) origin, leaf_index, leaf, leaf_hash, NULL::
 FROM audit.entry JOIN audit.log USING (log_id)
 WHERE event_type = 'guichet.checkpoint.published.v1' AND topic = 'guichet.checkpoints'
 ORDER BY subject, log_id, leaf_index DESC
+"""
+
+_EVERY = r"""
+SELECT origin, leaf_index, leaf, leaf_hash, NULL::bytea, event_time
+FROM audit.entry JOIN audit.log USING (log_id)
+WHERE event_type = 'guichet.checkpoint.published.v1' AND topic = 'guichet.checkpoints'
+ORDER BY subject, log_id, leaf_index
 """

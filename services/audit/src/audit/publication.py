@@ -102,7 +102,7 @@ async def _keep(connection: Connection, signed: Signed, now: datetime) -> bool:
         signed.size,
     )
     if row is not None:
-        if added := _gained(row["note"], signed.note):
+        if added := gained_lines(row["note"], signed.note):
             await connection.execute(
                 "UPDATE audit.checkpoint SET note = note || $3 WHERE log_id = $1 AND tree_size = $2",
                 row["log_id"],
@@ -131,7 +131,7 @@ async def _keep(connection: Connection, signed: Signed, now: datetime) -> bool:
     return False
 
 
-def _gained(old: str, new: str) -> str:
+def gained_lines(old: str, new: str) -> str:
     """The signature lines of `new` by keys that have none in `old`."""
     lines = old.partition("\n\n")[2].splitlines()
     signers = {_signer(line) for line in lines}

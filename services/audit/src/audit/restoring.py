@@ -8,14 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from audit import storage
+from audit.anchors import stream_published
 from audit.growth import Log
 from audit.ingest import Ingest
 from audit.openings import open_again
+from audit.publication import gained_lines
 from audit.signing.trail import read_nodes
 from chassis.database import Database
 from chassis.metrics import Metrics
 from contracts.topics import TOPICS
 from guichet_verify.leaves import BREAK, FirstLeaf, NotALeaf, Record, parse
+from guichet_verify.notes import Key
 
 if TYPE_CHECKING:
     from chassis.database import Connection
@@ -121,6 +124,38 @@ async def take_up_numbers(connection: Connection) -> None:
         async for row in connection.cursor("SELECT leaf FROM audit.entry WHERE source = $1", OWN, prefetch=1000):
             epoch = max(epoch, _epoch(row["leaf"]))
         await connection.execute("UPDATE chassis.producer SET epoch = greatest(epoch, $1)", epoch)
+
+
+async def take_up_checkpoints(connection: Connection, keys: Sequence[Key]) -> int:
+    """The checkpoints that the trail recorded as published are entered again, each at the time at which it was said,
+    so that "as of" means what it did; how many there are. Over the writer's connection or a superuser's.
+
+    One that its log does not lead to is left out: it is found when the trail is held against what was published.
+    """
+    logs = {row["origin"]: row for row in await connection.fetch(_HEADS)}
+    known = {
+        (row["log_id"], row["tree_size"]): row["note"]
+        for row in await connection.fetch("SELECT log_id, tree_size, note FROM audit.checkpoint")
+    }
+    async with connection.transaction():
+        async for checkpoint, note, said_at in stream_published(connection, keys):
+            log = logs.get(checkpoint.origin)
+            if log is None or checkpoint.size > log["tree_size"]:
+                continue
+            place = log["log_id"], checkpoint.size
+            if place not in known:
+                if (await read_nodes(connection, place[0], [(0, checkpoint.size)]))[0] == checkpoint.root:
+                    known[place] = note
+                    await connection.execute(_ENTER, *place, note, said_at)
+            elif gained := gained_lines(known[place], note):
+                known[place] += gained
+                await connection.execute(_SIGNED_AGAIN, *place, gained)
+    return len(known)
+
+
+_HEADS = "SELECT log_id, origin, tree_size FROM audit.log JOIN audit.head USING (log_id)"
+_ENTER = "INSERT INTO audit.checkpoint (log_id, tree_size, note, published_at) VALUES ($1, $2, $3, $4)"
+_SIGNED_AGAIN = "UPDATE audit.checkpoint SET note = note || $3 WHERE log_id = $1 AND tree_size = $2"
 
 
 def _epoch(leaf: bytes) -> int:
