@@ -167,7 +167,7 @@ VOCABULARY = {
     topics.PORTAL: "request.submitted request.completed request.withdrawn request.authority-chosen "
     "request.conversion-agreed permit.persons-updated permit.amendment-requested "
     "permit.extension-requested permit.processing-completed permit.results-published "
-    "output.requested finding.reported appeal.lodged",
+    "permit.terms-accepted output.requested finding.reported appeal.lodged",
     topics.AUTHORITIES: "file.received completeness.objected period.extended opinion.issued interest.declared "
     "assessment.recorded request.forwarded decision.issued refusal.confirmed "
     "refusal.overridden fee.estimated fee.agreed answer.provided amendment.decided "

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
+from uuid import uuid4
 
 import pytest
 from pydantic import ValidationError
 from tests.provisioning.conftest import Bench, permit, person, running
 
+from contracts.identity import workspace_id
+from contracts.intake import RequestNoticeRecorded
 from guichet.stack.postgres import Postgres
 from provisioning.environments import Refused
 from provisioning.environments.postgres import PostgresEnvironment
 from provisioning.progress import Progress
 from provisioning.settings import ProvisioningSettings
 from provisioning.sweep import Sweep
-from provisioning.terms import Terms, counting, read_terms
+from provisioning.terms import Terms, counting, is_text_of, read_terms
 
+TEXT = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 FIRST, SECOND = Terms("cgu-1", date(2026, 1, 1)), Terms("cgu-2", date(2026, 10, 1))
 
 
@@ -27,12 +31,21 @@ def test_the_version_in_force_counts_and_every_later_one() -> None:
     assert counting((), date(2026, 10, 1)) == ()
 
 
+def test_the_setting_may_say_which_text_a_version_is() -> None:
+    (third,) = read_terms(f"cgu-3=2027-01-01:{TEXT}")
+    assert third == Terms("cgu-3", date(2027, 1, 1), TEXT)
+    assert is_text_of((FIRST, third), "cgu-3", TEXT) and not is_text_of((FIRST, third), "cgu-3", "0" * 64)
+    assert is_text_of((FIRST, third), "cgu-1", "0" * 64), "nothing is known of its text"
+
+
 def test_the_setting_names_versions_and_days() -> None:
     assert read_terms(" cgu-1=2026-01-01, cgu-2=2026-10-01,") == (FIRST, SECOND)
     assert read_terms("") == ()
 
 
-@pytest.mark.parametrize("text", ["cgu-1", "cgu-1=soon", "=2026-01-01", "a=2026-01-01,a=2027-01-01", "a b=2026-01-01"])
+@pytest.mark.parametrize(
+    "text", ["cgu-1", "cgu-1=soon", "=2026-01-01", "a=2026-01-01,a=2027-01-01", "a b=2026-01-01", "a=2026-01-01:0"]
+)
 def test_a_setting_that_says_no_version_or_no_day_keeps_the_service_from_starting(text: str) -> None:
     with pytest.raises(ValidationError):
         ProvisioningSettings.model_validate(
@@ -118,3 +131,39 @@ async def test_an_acceptance_is_recorded_only_for_a_person_of_the_permit_and_a_v
         "terms": "cgu-9",
         "on": (await bench.until("terms.accepted"))["on"],
     }
+
+
+def noticed(
+    request_id: str, ref: str, sha256: str = TEXT, notice: str = "permit.terms-accepted.v1"
+) -> RequestNoticeRecorded:
+    """What intake passes on when a portal says that a person has accepted."""
+    data = {"person": ref, "terms": "cgu-1", "sha256": sha256}
+    said_at = datetime(2026, 8, 30, 22, 30, tzinfo=UTC)
+    return RequestNoticeRecorded(request_id=request_id, notice=notice, data=data, said_at=said_at)
+
+
+async def test_a_researcher_accepts_at_the_portal_before_the_permit_or_after_and_only_the_text_that_counts(
+    postgres: Postgres, holder_url: str
+) -> None:
+    async with running(postgres, holder_url, terms_required=(Terms("cgu-1", date(2026, 1, 1), TEXT),)) as bench:
+        await bench.tell(noticed(bench.request_id, "p-pi"))
+        await bench.tell(permit(bench.request_id, persons=(person("p-pi"), person("p-an1"), person("p-an2"))))
+        assert (await bench.until("workspace.opened"))["persons"] == ["p-pi"]
+        said = await bench.until("terms.accepted")
+        assert (said["person"], said["terms"], said["on"], said["sha256"]) == ("p-pi", "cgu-1", "2026-08-31", TEXT)
+        assert said["workspace_id"] == bench.workspace_id
+
+        await bench.tell(noticed(bench.request_id, "p-an2", "0" * 64))
+        await bench.tell(noticed(bench.request_id, "p-an1"))
+        await bench.tell(noticed(bench.request_id, "p-an1"))
+        assert (await bench.until("workspace.opened", times=2))["persons"] == ["p-an1", "p-pi"]
+        assert await missing(bench) == ("open", ["p-an2"])
+        assert [name for name, _ in await bench.said()].count("terms.accepted") == 2
+
+
+async def test_other_notices_of_portals_concern_no_workspace(bench: Bench) -> None:
+    other = str(uuid4())
+    await bench.tell(noticed(other, "p-pi", notice="permit.results-published.v1"))
+    async with bench.runtime.database.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM workspaces") == 0
+    assert workspace_id(other) != bench.workspace_id

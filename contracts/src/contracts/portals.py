@@ -8,7 +8,7 @@ from pydantic_core import CoreSchema
 from contracts import topics
 from contracts.dossier import Document, Dossier, Person
 from contracts.facts import OPTIONAL, Fact, Shape
-from contracts.vocabulary import Count, Months, Reference
+from contracts.vocabulary import Count, Months, Reference, Sha256
 
 
 class _PublishedDossier:
@@ -70,6 +70,18 @@ class PermitPersonsUpdated(Fact):
     topic = topics.PORTAL
 
     persons: tuple[Person, ...]
+
+
+class PermitTermsAccepted(Fact):
+    """Said when a person accepts the terms of use of the workspace (CSP:L1461-3-I, EHDS:73(1)); `sha256` is of the
+    text that was shown."""
+
+    event_type = "guichet.permit.terms-accepted.v1"
+    topic = topics.PORTAL
+
+    person: Reference
+    terms: Reference
+    sha256: Sha256
 
 
 class PermitAmendmentRequested(Fact):

@@ -176,6 +176,8 @@ class TermsAccepted(WorkspaceFact):
     person: Reference
     terms: Reference
     on: Day
+    sha256: Sha256 | None = OPTIONAL
+    """Of the text that the portal showed."""
 
 
 class OptoutFilterApplied(WorkspaceFact):

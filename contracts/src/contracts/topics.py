@@ -46,7 +46,7 @@ class Topic:
 
 _ALL = (
     Topic(PORTAL, "portals", True, "/portals/", "request id", ("intake", "audit")),
-    Topic(REQUESTS, "intake", False, "/guichet/intake", "request id", ("compliance", "audit")),
+    Topic(REQUESTS, "intake", False, "/guichet/intake", "request id", ("compliance", "provisioning", "audit")),
     Topic(AUTHORITIES, "authorities", True, "/authorities/", "request id", ("compliance", "audit")),
     Topic(
         CATALOGUE,

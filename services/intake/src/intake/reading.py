@@ -40,6 +40,7 @@ NOTICES: Final[Mapping[str, type[Fact]]] = {
         portals.RequestAuthorityChosen,
         portals.RequestConversionAgreed,
         portals.PermitPersonsUpdated,
+        portals.PermitTermsAccepted,
         portals.PermitAmendmentRequested,
         portals.PermitExtensionRequested,
         portals.PermitProcessingCompleted,

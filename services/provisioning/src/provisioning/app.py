@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute
 
 from chassis.runtime import Runtime
 from chassis.service import Service
-from contracts.topics import CATALOGUE, DECISIONS, ENVIRONMENTS, OPTOUTS
+from contracts.topics import CATALOGUE, DECISIONS, ENVIRONMENTS, OPTOUTS, REQUESTS
 from provisioning.certificate_keys import Signers
 from provisioning.environments import Environment
 from provisioning.environments.adapters import read_adapters
@@ -65,7 +65,7 @@ def build(settings: ProvisioningSettings) -> Service:
 
     return Service(
         name=NAME,
-        topics=(DECISIONS, ENVIRONMENTS, OPTOUTS, CATALOGUE),
+        topics=(DECISIONS, ENVIRONMENTS, OPTOUTS, CATALOGUE, REQUESTS),
         facts={fact.event_type: fact for fact in FACTS},
         handle=handlers.handle,
         on_timer=handlers.on_timer,

@@ -145,11 +145,12 @@ class RequireTerms:
 
 @dataclass(frozen=True, slots=True)
 class AcceptTerms:
-    """A person accepted a version of the terms of use."""
+    """A person accepted a version of the terms of use; `sha256` of the text shown, where a portal says it."""
 
     ref: str
     version: str
     on: date
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

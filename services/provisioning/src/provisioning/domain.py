@@ -107,6 +107,9 @@ def decide(state: State, command: Command) -> tuple[Event, ...]:
         case ask.Object(ref):
             known = state.objections if isinstance(state, Unheard) else project.objections if project else frozenset()
             return () if ref in known else (Objected(ref),)
+        case ask.AcceptTerms(ref, version, on, sha256):
+            accepted = state.accepted if isinstance(state, Unheard) else project.accepted if project else frozenset()
+            return () if (ref, version) in accepted else (TermsAccepted(ref, version, on, sha256),)
         case _ if project is None or isinstance(state, Unheard):
             return ()
         case ask.Amend(version, persons, datasets):
@@ -146,8 +149,6 @@ def decide(state: State, command: Command) -> tuple[Event, ...]:
             return _report(state, project, report)
         case ask.RequireTerms(versions):
             return () if versions == project.terms or project.standing == "ended" else (TermsRequired(versions),)
-        case ask.AcceptTerms(ref, version, on):
-            return () if (ref, version) in project.accepted else (TermsAccepted(ref, version, on),)
         case ask.Plan(clearance, code):
             return (Planned(clearance, code),) if may_move(state, clearance) is None else ()
         case ask.CallOff(code):

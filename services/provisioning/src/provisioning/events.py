@@ -246,6 +246,7 @@ class TermsAccepted:
     ref: str
     version: str
     on: date
+    sha256: str = ""
     kind: Literal["terms-accepted"] = "terms-accepted"
 
 

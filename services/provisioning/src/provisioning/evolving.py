@@ -84,6 +84,8 @@ def _hear(state: Unheard, event: Event) -> State:
             return replace(state, delivered=state.delivered | set(ids), everything=state.everything or not ids)
         case Objected(ref):
             return replace(state, objections=state.objections | {ref})
+        case TermsAccepted(ref, version):
+            return replace(state, accepted=state.accepted | {(ref, version)})
         case Wished(permit):
             granted = {grant.dataset_id for grant in permit.datasets} if state.everything else set()
             return Requested(
@@ -92,6 +94,7 @@ def _hear(state: Unheard, event: Event) -> State:
                     environment_id=permit.environment_id,
                     delivered=state.delivered | granted,
                     objections=state.objections,
+                    accepted=state.accepted,
                 )
             )
         case _:

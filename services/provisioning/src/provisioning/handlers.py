@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from uuid import UUID
 
 from chassis.errors import Unreadable
+from chassis.logs import logger
 from chassis.messages import Message
 from chassis.service import Timer
 from chassis.transaction import Transaction
-from contracts import compliance, holders, hosts, persons
+from contracts import compliance, holders, hosts, intake, persons, portals
 from contracts.dossier import Person as DossierPerson
 from contracts.facts import Fact
 from contracts.identity import workspace_id
+from contracts.registry import short
 from provisioning import commands as ask
 from provisioning import registry, storage
 from provisioning.commands import Command
@@ -24,13 +27,19 @@ from provisioning.registry import day_begins, local_day
 from provisioning.storage import Workspace
 from safeguards.hosting import Environment, Evidence
 
+log = logger()
+
 EVIDENCE = "evidence"
 """The timer of the day on which some evidence of an environment begins or is over; its subject is the environment."""
 
 RECLASSIFIED = ""
 """In place of an environment: a dataset has another class than it was known to have."""
 
+TERMS = short(portals.PermitTermsAccepted.event_type)
+"""The one notice of portals that is acted upon here."""
+
 FACTS: tuple[type[Fact], ...] = (
+    intake.RequestNoticeRecorded,
     compliance.PermitIssued,
     compliance.PermitAmended,
     compliance.PermitExtended,
@@ -72,7 +81,7 @@ class Handlers:
             elif noted is not None:
                 changed[noted] = message
             elif request := _request_of(message):
-                told.append((request, message, _commands_of(message.fact)))
+                told.append((request, message, self._commands_of(message)))
         concerned = {workspace_id(request): request for request, _, _ in told}
         affected: dict[str, Message] = {}
         if reclassified is not None:
@@ -103,6 +112,18 @@ class Handlers:
             workspaces[affected_id] = await self._judge(transaction, workspaces[affected_id], message)
         for waiting_id in waiting:
             await self._plan_again(transaction, workspaces[waiting_id])
+
+    def _commands_of(self, message: Message) -> list[Command]:
+        match message.fact:
+            case intake.RequestNoticeRecorded(data=data, said_at=said_at, request_id=request):
+                accepted = portals.PermitTermsAccepted.read(json.dumps(data))
+                if not self._progress.is_text_of(accepted.terms, accepted.sha256):
+                    # What was shown is not the text that counts: the person is still named as missing.
+                    log.warning("terms_text_differs", request_id=request, terms=accepted.terms)
+                    return []
+                return [ask.AcceptTerms(accepted.person, accepted.terms, local_day(said_at), accepted.sha256)]
+            case fact:
+                return _commands_of(fact)
 
     async def _judge(self, transaction: Transaction, workspace: Workspace, message: Message | None = None) -> Workspace:
         """Ask the gate again about a workspace about which it was asked before."""
@@ -182,6 +203,8 @@ def _speaks_for_itself(message: Message, environment_id: str) -> None:
 def _request_of(message: Message) -> str | None:
     """The request a message is about, None for reference data."""
     match message.fact:
+        case intake.RequestNoticeRecorded(notice=notice) if notice != TERMS:
+            return None
         case (
             holders.DataDelivered()
             | persons.ObjectionReceived()

@@ -22,7 +22,7 @@ from provisioning.registry import local_day
 from provisioning.sayings import report_of, say_of
 from provisioning.states import State
 from provisioning.storage import Workspace
-from provisioning.terms import Terms, counting
+from provisioning.terms import Terms, counting, is_text_of
 
 DELETION = "deletion"
 """The timer after which a closed workspace is destroyed; its subject is the workspace."""
@@ -174,6 +174,10 @@ class Progress:
         if (versions := self.terms_on(transaction.now)) is not None:
             asked.insert(0, RequireTerms(versions))
         return await self.apply(transaction, workspace, asked, cause)
+
+    def is_text_of(self, version: str, sha256: str) -> bool:
+        """Whether a text may be that of a version of the terms."""
+        return is_text_of(self._terms or (), version, sha256)
 
     def terms_on(self, now: datetime) -> tuple[str, ...] | None:
         """The versions of the terms that count at an instant; None where this is not ours to say."""

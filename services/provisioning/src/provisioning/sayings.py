@@ -25,9 +25,13 @@ def say_of(
 ) -> list[Fact]:
     """The facts about one event that took a workspace from one state to another."""
     project = project_of(after)
+    ids = {"workspace_id": workspace_id, "request_id": request_id}
+    if isinstance(event, e.TermsAccepted):
+        # Also before there is a permit.
+        shown = {"sha256": event.sha256} if event.sha256 else {}
+        return [facts.TermsAccepted(**ids, person=event.ref, terms=event.version, on=event.on, **shown)]
     if project is None:
         return []
-    ids = {"workspace_id": workspace_id, "request_id": request_id}
     place = {"environment_id": project.environment_id or ""}
     match event:
         case e.Wished(permit) if project_of(before) is None and project.environment_id is not None:
@@ -61,8 +65,6 @@ def say_of(
             return _say_of_move(event, before, ids, certificate, downtime)
         case e.Examined():
             return [_examined(ids, event)]
-        case e.TermsAccepted(ref, version, on):
-            return [facts.TermsAccepted(**ids, person=ref, terms=version, on=on)]
         case e.Drifted(found):
             return [facts.DriftFound(**ids, code=drift.code, object=drift.object) for drift in found]
         case e.Mended(gone):

@@ -52,7 +52,8 @@ class ProvisioningSettings(Settings):
 
     terms_required: Annotated[tuple[Terms, ...], NoDecode] = ()
     """Versions of the terms of use that persons must have accepted, each with the first day on which it is required:
-    `cgu-2=2026-10-01,cgu-3=2027-04-01` in the variable. None by default (`terms.py`)."""
+    `cgu-2=2026-10-01,cgu-3=2027-04-01` in the variable, with `:SHA256` of the text where a portal's word for it counts
+    only for that text. None by default (`terms.py`)."""
     sweep_seconds: float = Field(default=300, ge=0.1)
     """How often every environment is compared with what its workspaces should have."""
 

@@ -11,11 +11,15 @@ from provisioning.project import Project
 
 @dataclass(frozen=True, slots=True)
 class Unheard:
-    """No permit yet; a delivery or an objection may already have arrived. `everything` = all that will be granted."""
+    """No permit yet; a delivery, an objection or an acceptance of the terms may already have arrived.
+
+    `everything` = all that will be granted.
+    """
 
     delivered: frozenset[str] = frozenset()
     everything: bool = False
     objections: frozenset[str] = frozenset()
+    accepted: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

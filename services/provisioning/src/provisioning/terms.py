@@ -13,15 +13,20 @@ from dataclasses import dataclass
 from datetime import date
 
 CITATION = "CSP:L1461-3-I"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A version of the terms, and the first day on which nobody enters without it or a later one."""
+    """A version of the terms, and the first day on which nobody enters without it or a later one.
+
+    `sha256` of its text: where it is known, whoever was shown another text has not accepted this version.
+    """
 
     version: str
     since: date
+    sha256: str = ""
 
 
 def counting(terms: Iterable[Terms], day: date) -> tuple[str, ...]:
@@ -34,19 +39,27 @@ def counting(terms: Iterable[Terms], day: date) -> tuple[str, ...]:
     return tuple(each.version for each in ordered[begun - 1 :]) if begun else ()
 
 
+def is_text_of(terms: Iterable[Terms], version: str, sha256: str) -> bool:
+    """Whether a text may be that of a version: it is when nothing else is known of it."""
+    return all(each.sha256 in ("", sha256) for each in terms if each.version == version)
+
+
 def is_version(text: str) -> bool:
     """Whether a version can be named on the wire."""
     return _VERSION.fullmatch(text) is not None
 
 
 def read_terms(text: str) -> tuple[Terms, ...]:
-    """Versions as the setting writes them: `cgu-2=2026-10-01, cgu-3=2027-04-01`; raises ValueError."""
+    """Versions as the setting writes them: `cgu-2=2026-10-01, cgu-3=2027-04-01:SHA256`; raises ValueError."""
     found = []
     for entry in filter(None, (part.strip() for part in text.split(","))):
         version, equals, day = entry.partition("=")
         if not equals or not is_version(version.strip()):
             raise ValueError("a version of the terms is written VERSION=YYYY-MM-DD")
-        found.append(Terms(version.strip(), date.fromisoformat(day.strip())))
+        day, colon, sha256 = day.strip().partition(":")
+        if colon and not _SHA256.fullmatch(sha256):
+            raise ValueError("the digest of the terms is 64 hexadecimal digits, in lower case")
+        found.append(Terms(version.strip(), date.fromisoformat(day), sha256))
     if len({each.version for each in found}) < len(found) or len({each.since for each in found}) < len(found):
         raise ValueError("two versions of the terms have one name, or one day")
     return tuple(found)
