@@ -7,8 +7,10 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from starlette.applications import Starlette
 from tests.provisioning.conftest import Bench, permit, running
 
 from contracts.compliance import PermitClosed
@@ -29,6 +31,7 @@ from provisioning.certificate_keys import (
     retire,
     signing_key,
 )
+from provisioning.routes import routes
 
 TEXT = '{"certificate_id":"5f1c4c53-4b37-5c2e-9d0f-0b9e0b1c2d3e","objects_left":0}'
 SHA256 = "8f8ea7e8ff06df3c0a2bb0b7c1dbc3a0e1ee9b2ba5ba8a4e1f4e6a7d4ba50d62"
@@ -200,3 +203,21 @@ async def test_a_service_signs_with_the_key_of_the_moment_and_without_one_needs_
     assert note is not None and since < datetime.now(UTC)
     assert check(text, note, [signing_key(file).log_key]) == SIGNER
     assert check_in_period(text, note, periods(file)) == SIGNER
+
+
+async def published(bench: Bench, signers: Signers | None) -> httpx.Response:
+    app = Starlette(routes=routes(bench.runtime, signers))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://provisioning") as asking:
+        return await asking.get("/certificate-keys")
+
+
+async def test_which_key_signs_from_when_is_published_where_certificates_are_signed(
+    bench: Bench, tmp_path: Path
+) -> None:
+    file = tmp_path / "certificates.key"
+    signers = Signers(file)
+    rotated(file, NOW)
+    answer = await published(bench, signers)
+    assert (answer.status_code, read_periods(answer.text)) == (200, periods(file))
+    assert "PRIVATE" not in answer.text
+    assert (await published(bench, None)).status_code == 404
