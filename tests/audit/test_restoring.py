@@ -7,6 +7,7 @@ import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.audit.conftest import NAME
 
+from audit.anchors import read_published
 from audit.deployment import ensure_database, ensure_logs, ensure_tables
 from audit.restoring import catch_up, take_up_checkpoints, take_up_numbers
 from chassis.database import Database
@@ -76,10 +77,12 @@ async def test_what_was_published_when_is_known_again_in_a_trail_that_is_built_a
         signed = (await sign(trail, published=minute))[origin]
         note = sign_note(signed.text(), [KEY.sign(signed.text())]).decode()
         await publish(trail, signed, note, minute)
-    forged = signed._replace(size=2, root=bytes(32))
+    forged = signed._replace(size=7, root=bytes(32))
     await publish(trail, forged, sign_note(forged.text(), [OTHER.sign(forged.text())]).decode(), times[0])
     await trail.record()
-    async with trail.database.transaction() as connection:
+    async with trail.database.connection() as connection:
+        (held,) = await read_published(connection, POLICY.logs)
+        assert held.checkpoint == signed, "what was said after it is not signed by the log"
         before = await connection.fetch(f"{PUBLISHED} WHERE origin = $1 ORDER BY 2", origin)
     await trail.tamper("DELETE FROM audit.checkpoint")
     async with trail.database.connection() as connection:

@@ -7,6 +7,7 @@ import signal
 import socket
 from datetime import UTC, datetime
 
+import asyncpg
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -186,6 +187,61 @@ async def kill_often(trail, service):
 
 async def batches(trail):
     return (await trail.fetch("SELECT count(*) FROM audit.batch WHERE n > 1"))[0]["count"]
+
+
+READ_ONLY = (
+    "ALTER DATABASE {name} SET default_transaction_read_only = on",
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND usename = 'audit_ingest'",
+)
+FULL = (
+    "CREATE FUNCTION public.full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'could not extend file: no space left' USING ERRCODE = 'disk_full'; END $$",
+    "CREATE TRIGGER full_disk BEFORE INSERT ON audit.batch FOR EACH STATEMENT EXECUTE FUNCTION public.full_disk()",
+)
+"""What a full disk says, once entries and tiles of a batch are written."""
+
+
+@pytest.mark.parametrize(
+    ("trouble", "remedy"),
+    [
+        (READ_ONLY, ["ALTER DATABASE {name} RESET default_transaction_read_only"]),
+        (FULL, ["DROP TRIGGER full_disk ON audit.batch"]),
+    ],
+    ids=["read-only", "full"],
+)
+async def test_a_database_that_takes_nothing_is_waited_for_and_no_record_is_skipped(trail, service, trouble, remedy):
+    await caught_up(trail, service)
+    superuser = await asyncpg.connect(trail.url, server_settings={"default_transaction_read_only": "off"})
+    name = trail.url.rpartition("/")[2]
+    heads = "SELECT log_id, tree_size, root FROM audit.head JOIN audit.log USING (log_id) WHERE topic = $1 ORDER BY 1"
+    try:
+        for statement in trouble:
+            await superuser.execute(statement.format(name=name))
+        before = [tuple(row) for row in await superuser.fetch(heads, REQUESTS)]
+        offsets = []
+        for number in range(3):
+            placed = await trail.producer.send_and_wait(REQUESTS, b"%d" % number, partition=0)
+            offsets.append(placed.offset)
+
+        async def behind():
+            status = await service.status()
+            return status.get("ready") is False
+
+        await trail.until(behind)
+        assert [tuple(row) for row in await superuser.fetch(heads, REQUESTS)] == before, "size and root are unchanged"
+        for statement in remedy:
+            await superuser.execute(statement.format(name=name))
+        await caught_up(trail, service)
+        rows = await superuser.fetch(
+            "SELECT kafka_offset FROM audit.entry JOIN audit.log USING (log_id) "
+            "WHERE topic = $1 AND part = 0 AND kafka_offset >= $2 ORDER BY leaf_index",
+            REQUESTS,
+            offsets[0],
+        )
+        assert [row["kafka_offset"] for row in rows] == offsets
+    finally:
+        await superuser.close()
+    assert service.process.returncode is None, "it never gave up"
 
 
 async def test_it_stops_in_order(trail, service):

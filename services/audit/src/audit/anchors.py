@@ -78,13 +78,15 @@ async def ask_witness(url: str) -> list[Anchor]:
 
 
 async def read_published(connection: Connection, keys: Sequence[Key]) -> list[Anchor]:
-    """The newest checkpoint of each log that the trail itself recorded as published, its note verified."""
+    """The newest checkpoint of each log that the trail itself recorded as published and whose note verifies: whoever
+    may write the topic may say anything after it. Inside or outside a transaction."""
     found: dict[str, Checkpoint] = {}
-    rows = await connection.fetch(_PUBLISHED)
-    for row in rows:
-        for checkpoint, _ in _said(tuple(row), keys):
-            if checkpoint.size > found.get(checkpoint.origin, checkpoint._replace(size=0)).size:
-                found[checkpoint.origin] = checkpoint
+    async with connection.transaction():
+        async for row in connection.cursor(_NEWEST_FIRST, prefetch=1000):
+            if row["subject"] not in found:
+                for checkpoint, _ in _said(tuple(row)[:5], keys):
+                    if checkpoint.origin == row["subject"]:
+                        found[checkpoint.origin] = checkpoint
     return [Anchor(PUBLISHED, each) for _, each in sorted(found.items())]
 
 
@@ -143,17 +145,11 @@ async def _ask(url: str) -> dict[str, Any]:
 
 _HEADS = "SELECT log_id, origin, tree_size FROM audit.log JOIN audit.head USING (log_id)"
 
-# A checkpoint is on one partition with those of its log: the newest by place is the newest by size, but for a break.
-_PUBLISHED = r"""
-SELECT DISTINCT ON (subject, log_id) origin, leaf_index, leaf, leaf_hash, NULL::bytea
+_RECORDED = r"""
+SELECT origin, leaf_index, leaf, leaf_hash, NULL::bytea, subject, event_time
 FROM audit.entry JOIN audit.log USING (log_id)
-WHERE event_type = 'guichet.checkpoint.published.v1' AND topic = 'guichet.checkpoints'
-ORDER BY subject, log_id, leaf_index DESC
+WHERE event_type = 'guichet.checkpoint.published.v1' AND topic = 'guichet.checkpoints' AND subject IS NOT NULL
 """
-
-_EVERY = r"""
-SELECT origin, leaf_index, leaf, leaf_hash, NULL::bytea, event_time
-FROM audit.entry JOIN audit.log USING (log_id)
-WHERE event_type = 'guichet.checkpoint.published.v1' AND topic = 'guichet.checkpoints'
-ORDER BY subject, log_id, leaf_index
-"""
+# A checkpoint is on one partition with those of its log: the newest by place is the newest by size.
+_NEWEST_FIRST = f"{_RECORDED} ORDER BY subject, log_id DESC, leaf_index DESC"
+_EVERY = f"{_RECORDED} ORDER BY subject, log_id, leaf_index"

@@ -121,9 +121,9 @@ class Signer:
         """The newest epoch that was signed of each partition."""
         newest: dict[str, int] = {}
         for each in self._state.all():
-            place, _, epoch = each.origin.rpartition("/")
-            if each.size and int(epoch) > newest.get(place, 0):
-                newest[place] = int(epoch)
+            place, epoch = _epoch(each.origin)
+            if each.size and epoch > newest.get(place, 0):
+                newest[place] = epoch
         return newest
 
     async def _recovered(self, connection: Connection, head: Head, held: Signed) -> None:
@@ -271,8 +271,14 @@ class Signer:
 
 def _is_newest(origin: str, newest: Mapping[str, int]) -> bool:
     """Whether no later epoch of the partition was signed."""
+    place, epoch = _epoch(origin)
+    return epoch >= newest.get(place, 0)
+
+
+def _epoch(origin: str) -> tuple[str, int]:
+    """A partition and its epoch; whatever else stands in the database is of epoch 0, and never newest."""
     place, _, epoch = origin.rpartition("/")
-    return int(epoch) >= newest.get(place, 0)
+    return place, int(epoch) if epoch.isdecimal() and epoch.isascii() else 0
 
 
 def _merged(note: Note, earlier: Note) -> Note:
