@@ -157,3 +157,24 @@ async def test_an_alarm_is_said_once_also_by_the_next_life_and_ends_when_the_rec
     await next_life.look(163.0)
     ended = [(what, gap["kind"]) for what, gap in (await facts())[3:]]
     assert sorted(ended) == [("closed", "offsets_lost"), ("closed", "producer_sequence")]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("records-lost", "offsets_lost"),
+        ("header-name-not-utf8", "record_unreadable"),
+        ("log-shorter", "broker_shorter"),
+    ],
+)
+async def test_a_partition_that_is_not_read_on_is_an_alarm_with_the_offsets_that_are_missing(said, code, kind):
+    writer, alarms, facts, _ = said
+    partition = type("Partition", (), {"topic": "t", "partition": 5})()
+    writer.halted = {partition: Halt(code, 7, 8)}
+    await alarms.look(0.0)
+    ((what, gap),) = await facts()
+    assert (what, gap["kind"], gap["gap_topic"], gap["partition"]) == ("found", kind, "t", 5)
+    assert (gap["first_missing"], gap["last_missing"]) == (7, 7)
+    writer.halted = {}
+    await alarms.look(1.0)
+    assert [what for what, _ in await facts()] == ["found", "closed"]

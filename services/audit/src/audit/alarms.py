@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from audit.ingest import Ingest
-from audit.watching import OFFSETS_LOST, RETENTION, SUBJECT_SEQUENCE, Gap, subject_gaps
+from audit.watching import OFFSETS_LOST, RETENTION, SHORTER, SUBJECT_SEQUENCE, UNREADABLE, Gap, subject_gaps
 from chassis.logs import logger
 from chassis.supervision import wait_until
 from chassis.transaction import Transaction
@@ -25,6 +25,9 @@ BEHIND = 0.25
 """The share of what the broker retains that may be unread."""
 FEW = 10_000
 """Unread records that are no danger, however little the broker retains."""
+
+HALTED = {"records-lost": OFFSETS_LOST, "header-name-not-utf8": UNREADABLE, "log-shorter": SHORTER}
+"""What is missing where a partition is not read on; other halts are about what is stored, and miss nothing."""
 
 log = logger(component="alarms")
 
@@ -75,10 +78,10 @@ class Alarms:
         self._taken_up = True
 
     def _of_the_broker(self) -> Iterator[Gap]:
-        """Records that are gone before they were read, and those that soon may be."""
+        """Records that are gone or unreadable before they were read, and those that soon may be gone."""
         for place, halt in self._ingest.halted.items():
-            if halt.code == "records-lost":
-                yield Gap(OFFSETS_LOST, "", "", place.topic, place.partition, halt.since, halt.until - 1)
+            if halt.code in HALTED:
+                yield Gap(HALTED[halt.code], "", "", place.topic, place.partition, halt.since, halt.until - 1)
         for (topic, part), (first, next_offset, end) in self._ingest.unread().items():
             if end - next_offset > max(FEW, BEHIND * (end - first)):
                 yield Gap(RETENTION, "", "", topic, part, 0, 0)

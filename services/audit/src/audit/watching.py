@@ -14,7 +14,8 @@ from guichet_verify.leaves import Record
 REPORT = "guichet.producer.reported.v1"
 PRODUCER_SEQUENCE, REPORTED_TAIL, SILENT_PRODUCER = "producer_sequence", "reported_tail", "silent_producer"
 SUBJECT_SEQUENCE, OFFSETS_LOST, RETENTION = "subject_sequence", "offsets_lost", "retention"
-AT_ONCE = frozenset({SILENT_PRODUCER, OFFSETS_LOST, RETENTION})
+UNREADABLE, SHORTER = "record_unreadable", "broker_shorter"
+AT_ONCE = frozenset({SILENT_PRODUCER, OFFSETS_LOST, RETENTION, UNREADABLE, SHORTER})
 """Kinds that have lasted by the time they are seen."""
 
 Place = tuple[str, int]
