@@ -13,7 +13,7 @@ from guichet.stack.state import FILE, PostgresState, ServiceState, StackState
 from guichet.stack.watchers import certificate_key
 from programs import Ran, run_guichet
 from provisioning.certificate import SIGNER
-from provisioning.certificate_keys import public_file
+from provisioning.certificate_keys import periods_file, signing_key
 from provisioning.terms import Terms
 
 
@@ -59,9 +59,13 @@ async def test_a_rehosting_is_tried_dry_done_and_its_certificate_verified(
 
         verified = await guichet(tmp_path, "workspaces", "certificate", bench.workspace_id, "--verify", "--json")
         assert (verified.code, verified.json[0]["signed_by"], verified.json[0]["refused"]) == (0, SIGNER, None)
-        # Under another key it is not to be believed.
-        public_file(key).write_text("guichet.example/certificates+00000000+AAAA\n")
-        assert (await guichet(tmp_path, "workspaces", "certificate", bench.workspace_id, "--verify")).code == 1
+        # Under another key it is not to be believed, and under a list of keys that cannot be read neither.
+        signing_key(tmp_path / "another.key")
+        words = ("workspaces", "certificate", bench.workspace_id, "--verify")
+        strange = await guichet(tmp_path, *words, "--keys", str(periods_file(tmp_path / "another.key")))
+        assert strange.code == 1 and "no known key" in strange.out
+        periods_file(key).write_text("- guichet.example/certificates+00000000+AAAA\n")
+        assert (await guichet(tmp_path, *words)).code == 1
 
         # Nothing is left to move, and an environment that lost what it needs takes nobody.
         await lose(bench)
