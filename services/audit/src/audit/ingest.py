@@ -274,16 +274,19 @@ class Ingest:
             self.halted[partition] = halt
             log.error("partition_halted", log=origin, code=halt.code, since=halt.since, until=halt.until)
 
+    def _may_have_more(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> bool:
+        """Whether the broker may have records of an assigned partition that are not in its log yet."""
+        end = self._followed[partition][0].next_offset
+        return self._spans[partition][1] > end or consumer.highwater(partition) != end
+
     async def _halt_unreadable(self, consumer: AIOKafkaConsumer) -> None:
         """Finds the partitions with a record that no consumer can read: a header name that is not UTF-8 has no leaf.
 
         What can be read before it is recorded, so that the halt names the record and a person can give it up.
         """
         self._looked = 0.0
-        for partition in self._readable():
+        for partition in [each for each in consumer.assignment() if self._may_have_more(consumer, each)]:
             each, _ = self._followed[partition]
-            if self._spans[partition][1] <= each.next_offset and consumer.highwater(partition) == each.next_offset:
-                continue
             consumer.assign([partition])
             consumer.seek(partition, each.next_offset)
             read: list[ConsumerRecord] = []
