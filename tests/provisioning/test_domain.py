@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from obedient import GRANTS, PERSONS, clearance, elsewhere, obey, permit, run, settle
 from provisioning import commands as ask
 from provisioning import events as e
 from provisioning.domain import (
@@ -29,86 +30,9 @@ from provisioning.domain import (
     settled,
 )
 from provisioning.events import Step
-from provisioning.project import Clearance, Extract, Grant, Permit, Person, Project, Table
-from safeguards.hosting import Criterion
+from provisioning.project import Extract, Permit, Project
 
 laws = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-DAY = date(2026, 9, 1)
-MET = Criterion("HDS_MISSING", "CSP:L1111-8", True)
-GRANTS = tuple(Grant(name, "1", "health", "h", ("a",), 2014, 2020) for name in ("d-1", "d-2", "d-3"))
-PERSONS = tuple(Person(f"p-{n}", n != 3, True) for n in range(4))
-
-
-def permit(version: int = 1, **changes: object) -> Permit:
-    base = Permit("permit", version, "declaration", "FR", date(2030, 1, 1), PERSONS[:2], GRANTS[:1], "env-1")
-    return replace(base, **changes)  # type: ignore[arg-type]
-
-
-def clearance(met: bool = True, on: date = DAY) -> Clearance:
-    return Clearance("env-1", on, (replace(MET, met=met),))
-
-
-def elsewhere(met: bool = True, name: str = "env-2") -> Clearance:
-    return replace(clearance(met), environment_id=name)
-
-
-def run(state: State, *commands: ask.Command) -> State:
-    for command in commands:
-        for event in decide(state, command):
-            state = evolve(state, event)
-    return state
-
-
-def obey(state: State, step: Step, met: bool = True) -> ask.Command:
-    """What an environment that always obeys brings about."""
-    project = project_of(state)
-    assert project is not None
-    match step:
-        case Step.CLEAR:
-            return ask.Judge(clearance(met))
-        case Step.PREPARE:
-            return ask.Record(e.Prepared())
-        case Step.FILL:
-            extracts = tuple(Extract(g, (Table(g.dataset_id, "t", 1, "0"),), 1) for g in project.to_fill)
-            return ask.Record(e.Filled(extracts, project.to_drop, 1, 0, project.objections))
-        case Step.REMOVE:
-            return ask.Record(e.Removed(project.to_remove, project.tables, 1))
-        case Step.ADMIT:
-            return ask.Record(e.Admitted(project.entrants, project.permit.expires_on))
-        case Step.OPEN:
-            return ask.Record(e.Opened(project.logins))
-        case Step.FREEZE:
-            return ask.Record(e.Froze("PERMIT_SUSPENDED"))
-        case Step.CLOSE:
-            return ask.Record(e.ShutDown(project.why))
-        case Step.DESTROY:
-            return ask.Record(e.Erased("0" * 64))
-        case Step.PLAN:
-            return ask.Plan(elsewhere(), "ENVIRONMENT_NOT_CLEARED")
-        case Step.COPY:
-            return ask.Record(e.Copied())
-        case Step.SWITCH:
-            assert project.move is not None
-            cleared = replace(clearance(), environment_id=project.move.target)
-            return ask.Record(e.CutOver(cleared, project.entrants, project.permit.expires_on))
-        case Step.UNDO:
-            return ask.Record(e.RolledBack())
-        case Step.LEAVE:
-            return ask.Record(e.Left("0" * 64))
-        case Step.REPAIR:
-            return ask.Record(e.Mended(project.drift))
-
-
-def settle(state: State) -> State:
-    """Does every step that is due until none is left. That it ends is itself a law."""
-    for _ in range(60):
-        step = next_step(state)
-        if step is None:
-            return state
-        state = run(state, obey(state, step))
-    raise AssertionError("steps follow one another for ever")
-
-
 permits = st.builds(
     permit,
     version=st.integers(1, 6),
@@ -393,96 +317,6 @@ def test_the_questions_of_a_project_are_answered_from_its_permit() -> None:
     assert project.undelivered == ("d-1", "d-3")
     assert [grant.dataset_id for grant in project.to_fill] == ["d-2"]
     assert Permit.entrants.fget is not None and permit(persons=PERSONS).entrants == ("p-0", "p-1", "p-2")
-
-
-def moving(*done: Step) -> State:
-    """An open workspace whose environment was lost, so many steps later."""
-    state = run(settle(run(Unheard(), ask.Grant(permit()))), ask.Judge(clearance(False)))
-    for step in done:
-        assert next_step(state) is step
-        state = run(state, obey(state, step))
-    return state
-
-
-MOVE = (Step.FREEZE, Step.PLAN, Step.COPY, Step.SWITCH, Step.OPEN, Step.LEAVE)
-
-
-def test_a_workspace_that_lost_its_environment_freezes_moves_opens_again_and_only_then_leaves_the_source() -> None:
-    state = moving(*MOVE)
-    assert isinstance(state, Open) and next_step(state) is None
-    assert (state.project.environment_id, state.project.place, state.project.moves) == ("env-2", 1, 1)
-    assert (state.project.move, state.project.leaving) == (None, None)
-
-
-def test_a_move_can_be_called_off_until_its_cut_over_and_the_source_opens_again() -> None:
-    for count in (3, 2):
-        state = run(moving(*MOVE[:count]), ask.CallOff("ORDERED"))
-        assert next_step(state) is Step.UNDO
-        back = settle(run(obey_all(state, Step.UNDO), ask.Judge(clearance(True, date(2026, 9, 3)))))
-        assert isinstance(back, Open) and back.project.environment_id == "env-1"
-    switched = moving(*MOVE[:4])
-    assert run(switched, ask.CallOff("ORDERED")) == switched
-
-
-def obey_all(state: State, *steps: Step) -> State:
-    for step in steps:
-        assert next_step(state) is step
-        state = run(state, obey(state, step))
-    return state
-
-
-def test_a_cut_over_that_was_called_off_meanwhile_does_not_happen() -> None:
-    state = moving(*MOVE[:3])
-    switching = obey(state, Step.SWITCH)
-    assert run(run(state, ask.CallOff("TARGET_NOT_CLEARED")), switching) == run(
-        state, ask.CallOff("TARGET_NOT_CLEARED")
-    )
-    over = run(state, ask.End("PERMIT_REVOKED"))
-    assert run(over, switching) == over
-
-
-def test_an_amended_impact_assessment_stops_a_move_and_closes_the_doors_where_it_led() -> None:
-    only_here = ask.Grant(permit(2, covers_environments=("env-1",)))
-    copied = run(moving(*MOVE[:3]), only_here)
-    assert run(copied, obey(copied, Step.SWITCH)) == copied
-    there = run(moving(*MOVE), only_here)
-    assert isinstance(there, Open) and next_step(there) is Step.FREEZE
-    shut = run(there, obey(there, Step.FREEZE))
-    assert isinstance(shut, Frozen) and next_step(shut) is Step.PLAN
-    again = run(shut, ask.Grant(permit(3, covers_environments=("env-1", "env-2"))))
-    assert isinstance(settle(again), Open)
-
-
-def test_a_permit_that_ends_during_a_move_takes_the_copy_away_before_the_data_are_destroyed() -> None:
-    state = run(moving(*MOVE[:3]), ask.End("PERMIT_EXPIRED", delete=True))
-    gone = obey_all(state, Step.CLOSE, Step.UNDO, Step.DESTROY)
-    assert isinstance(gone, Destroyed) and gone.project.environment_id == "env-1"
-
-
-def test_a_permit_that_ends_after_the_cut_over_has_both_places_destroyed() -> None:
-    state = run(moving(*MOVE[:4]), ask.End("PERMIT_REVOKED", delete=True))
-    gone = obey_all(state, Step.CLOSE, Step.LEAVE, Step.DESTROY)
-    assert isinstance(gone, Destroyed) and gone.project.environment_id == "env-2"
-
-
-def test_a_suspended_workspace_moves_too_and_stays_shut() -> None:
-    state = settle(run(moving(*MOVE[:2]), ask.Suspend()))
-    assert isinstance(state, Frozen) and state.project.environment_id == "env-2" and state.project.leaving is None
-    assert isinstance(settle(run(state, ask.Resume())), Open)
-
-
-def test_nothing_moves_to_an_environment_that_is_not_cleared_or_that_the_impact_assessment_does_not_cover() -> None:
-    state = settle(run(Unheard(), ask.Grant(permit(covers_environments=("env-1", "env-3")))))
-    assert run(state, ask.Plan(elsewhere(), "ORDERED")) == state
-    assert run(state, ask.Plan(elsewhere(False, "env-3"), "ORDERED")) == state
-    moved = settle(run(state, ask.Plan(elsewhere(True, "env-3"), "ORDERED")))
-    assert isinstance(moved, Open) and moved.project.environment_id == "env-3"
-
-
-def test_an_amendment_after_a_move_leaves_the_workspace_where_it_is() -> None:
-    state = settle(run(moving(*MOVE), ask.Grant(permit(2, persons=PERSONS[1:3]))))
-    assert isinstance(state, Open) and state.project.environment_id == "env-2"
-    assert state.project.logins == ("p-1", "p-2")
 
 
 def test_a_class_that_the_gate_was_not_asked_about_is_judged_before_anything_is_extracted() -> None:
