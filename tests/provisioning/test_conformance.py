@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -103,6 +104,16 @@ async def test_a_provisioner_with_another_key_is_not_certified(host: Host) -> No
     assert "BROKEN" in out
     assert "ANSWER_NOT_AUTHENTIC" in out
     assert "ab" * 32 not in out + err
+
+
+async def test_an_address_where_nobody_listens_is_one_answer_and_no_list_of_broken_promises() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/guichet/v1"
+        for each in (url, "http://127.0.0.1:no-port/"):
+            code, out, err = await command("environments", "certify", each, GUICHET_PROVISIONER_KEY="ab" * 32)
+            assert (code, out.count("BROKEN")) == (1, 0)
+            assert f"nobody listens at {each.rstrip('/')}" in err
 
 
 async def test_a_key_that_is_too_short_is_refused_before_anything_is_sent() -> None:

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -44,6 +46,7 @@ def certify(
     if not url.startswith("https://") and not (url.startswith("http://") and on_this_machine(url)):
         raise StackError("a provisioner is spoken to over https", "http:// is for one on this machine only")
     host = Host(url.rstrip("/"), Keys(key_id, {key_id: _key(key_file)}), ca_file=ca_file)
+    _find(host.url)
     checks = [
         check for check in (*CHECKS, *protocol_checks(host)) if not only or any(part in check.name for part in only)
     ]
@@ -75,6 +78,16 @@ def certify(
         _show(outcomes)
         console.say(f"{kept} of {len(outcomes)} promises kept")
     raise typer.Exit(0 if kept == len(outcomes) else 1)
+
+
+def _find(url: str) -> None:
+    """Refuses an address where nobody listens: no promise is broken there, and none is kept."""
+    try:
+        address = urlsplit(url)
+        port = address.port or (443 if address.scheme == "https" else 80)
+        socket.create_connection((address.hostname or "", port), timeout=10).close()
+    except (OSError, ValueError) as error:
+        raise StackError(f"nobody listens at {url}: {error}", "start the provisioner, or look at its address") from None
 
 
 def _key(file: Path | None) -> bytes:

@@ -29,7 +29,7 @@ def list_(as_json: Json = False) -> None:
         table.add_column(title)
     for line in found:
         valid = [proof["type"] for proof in line["evidence"] if proof["valid"]]
-        other = [proof["type"] for proof in line["evidence"] if not proof["valid"]]
+        other = [proof["type"] for proof in line["evidence"] if not proof["valid"] and proof["type"] not in valid]
         table.add_row(
             line["environment_id"],
             line["storage_country"],
