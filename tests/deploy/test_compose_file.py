@@ -17,6 +17,7 @@ from compliance.settings import ComplianceSettings
 from guichet.stack.state import WATCHERS, load
 from guichet_witness.__main__ import parser as witness_parser
 from intake.settings import IntakeSettings
+from programs import run_guichet
 from provisioning.settings import ProvisioningSettings
 
 ROOT = Path(__file__).parents[2]
@@ -105,3 +106,17 @@ def test_what_the_image_copies_is_let_through_to_the_build() -> None:
     let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").split() if line.startswith("!")}
     assert copied
     assert {name for line in copied for name in line.split()} <= let_through
+
+
+async def test_a_composed_trail_is_verified_under_the_policy_that_was_taken_out_of_it(tmp_path: Path) -> None:
+    """No key of signer or witness is in the checkout: who verifies is told where the public ones are."""
+    (tmp_path / "stack.json").write_bytes((ROOT / "deploy" / "compose" / "stack.json").read_bytes())
+    ran = await run_guichet("audit", "verify", GUICHET_HOME=str(tmp_path))
+
+    assert ran.code == 1
+    assert "whom this trail's verifiers trust is not known" in ran.err
+    (taken,) = re.findall(r"docker compose cp (\S+) (\S+)", ran.err.replace("\n", " "))
+    assert taken == ("witness:/var/lib/guichet/policy/policy", str(tmp_path / "signing-keys" / "policy"))
+    mounted = [volume for volume in SERVICES["witness"]["volumes"] if volume.startswith("policy:")]
+    assert mounted == ["policy:/var/lib/guichet/policy:ro"]
+    assert f"cp {taken[0]} " in (ROOT / "deploy" / "journey").read_text("utf-8")

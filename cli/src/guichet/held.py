@@ -14,7 +14,7 @@ from audit.anchors import Anchor, Silent, ask_signer, ask_witness
 from guichet import console
 from guichet.stack.errors import StackError
 from guichet.stack.state import StackState
-from guichet.stack.watchers import policy_file
+from guichet.stack.watchers import policy_text
 from guichet_verify.checkpoints import Checkpoint, read_checkpoint
 from guichet_verify.notes import Key, NotANote, read_note
 from guichet_verify.policy import read_policy
@@ -38,7 +38,7 @@ class Held:
 
 def trusted_keys(home: Path) -> list[Key]:
     """The keys of logs that the stack's own policy names."""
-    return read_policy(policy_file(home).read_bytes()).logs
+    return read_policy(policy_text(home)).logs
 
 
 async def ask(home: Path, state: StackState) -> Held:

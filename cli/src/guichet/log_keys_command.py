@@ -18,7 +18,7 @@ def policy() -> None:
 
     Example: guichet audit keys policy > policy
     """
-    console.say(watchers.policy_file(home_folder()).read_text("utf-8").rstrip())
+    console.say(watchers.policy_text(home_folder()).decode().rstrip())
 
 
 def signing() -> None:

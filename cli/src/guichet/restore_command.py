@@ -27,7 +27,7 @@ from guichet.stack import databases, services
 from guichet.stack.errors import StackError
 from guichet.stack.postgres import binaries
 from guichet.stack.state import StackState, alone, home_folder, load, save
-from guichet.stack.watchers import policy_file
+from guichet.stack.watchers import policy_text
 from guichet.trail import connected, record_access
 from guichet_verify.checkpoints import Checkpoint
 from guichet_verify.policy import NotAPolicy, read_policy
@@ -118,7 +118,7 @@ def _opened(bundles: list[Path], policy: Path | None) -> Iterator[Sequence[Piece
         yield ()
         return
     try:
-        trusted = read_policy((policy or policy_file(home_folder())).read_bytes())
+        trusted = read_policy(policy.read_bytes() if policy else policy_text(home_folder()))
         with console.counted(None, "leaves checked") as tell, open_bundles(bundles, trusted, tell) as pieces:
             yield pieces
     except NotAPolicy as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from audit import deployment
 from audit.signing import keys
 from guichet.stack import databases
+from guichet.stack.errors import StackError
 from guichet.stack.ports import free_ports, is_free
 from guichet.stack.state import WATCHERS, Instance, StackState
 from provisioning.certificate_keys import signing_key
@@ -28,6 +29,18 @@ def certificate_key(home: Path) -> Path:
 def policy_file(home: Path) -> Path:
     """Whom a verifier of this stack's trail trusts (C2SP tlog-policy)."""
     return keys_folder(home) / "policy"
+
+
+def policy_text(home: Path) -> bytes:
+    """The same, as written; raises StackError where it is not there."""
+    file = policy_file(home)
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise StackError(
+            f"whom this trail's verifiers trust is not known: {file}: {error.strerror}",
+            f"in a composed stack: docker compose cp witness:/var/lib/guichet/policy/policy {file}",
+        ) from None
 
 
 def ensure_keys(home: Path, state: StackState) -> None:
