@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,18 @@ def test_what_the_image_copies_is_let_through_to_the_build() -> None:
     let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").split() if line.startswith("!")}
     assert copied
     assert {name for line in copied for name in line.split()} <= let_through
+
+
+def test_whatever_reads_the_broker_can_unpack_what_is_published() -> None:
+    """Each image has what its own package asks for and nothing else; producers compress with LZ4."""
+    reading = []
+    for file in (*ROOT.glob("*/pyproject.toml"), *ROOT.glob("services/*/pyproject.toml")):
+        asked = tomllib.loads(file.read_text("utf-8")).get("project", {}).get("dependencies", [])
+        names = {re.split(r"[<>=~! \[]", each)[0] for each in asked}
+        if "aiokafka" in names:
+            reading.append(file.parent.name)
+            assert "cramjam" in names, file
+    assert {"chassis", "witness"} <= set(reading)
 
 
 async def test_a_composed_trail_is_verified_under_the_policy_that_was_taken_out_of_it(tmp_path: Path) -> None:
