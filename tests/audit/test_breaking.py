@@ -113,7 +113,8 @@ async def test_what_was_recorded_and_never_signed_is_named_as_lost_when_the_brok
     assert [each.offset for each in records] == [4, 5]
 
 
-async def test_a_log_ends_at_what_the_signer_signed_even_when_the_table_does_not_know_it_yet(trail):
+async def half_signed(trail):
+    """Three records under a signature, three recorded since."""
     for number in range(3):
         await trail.send(b"%d" % number)
     await trail.record()
@@ -121,6 +122,10 @@ async def test_a_log_ends_at_what_the_signer_signed_even_when_the_table_does_not
     for number in range(3, 6):
         await trail.send(b"%d" % number)
     await trail.record()
+
+
+async def test_a_log_ends_at_what_the_signer_signed_even_when_the_table_does_not_know_it_yet(trail):
+    await half_signed(trail)
     leaves = [leaf_hash(leaf) for leaf in await trail.leaves()]
     with pytest.raises(NotBroken, match="two roots are signed at size 4"):
         await broken(trail, (0, 6), Checkpoint(origin(trail), 4, bytes(32)))
@@ -132,13 +137,7 @@ async def test_a_log_ends_at_what_the_signer_signed_even_when_the_table_does_not
 
 
 async def test_leaves_that_do_not_lead_to_what_was_signed_are_read_again_as_far_as_they_are_not_proven(trail):
-    for number in range(3):
-        await trail.send(b"%d" % number)
-    await trail.record()
-    await sign(trail)
-    for number in range(3, 6):
-        await trail.send(b"%d" % number)
-    await trail.record()
+    await half_signed(trail)
     signed = (await sign(trail))[origin(trail)]
     await trail.tamper(
         "UPDATE audit.entry SET leaf = overlay(leaf PLACING '\\x39' FROM length(leaf)) "

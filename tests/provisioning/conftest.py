@@ -131,7 +131,7 @@ class Bench:
         while True:
             try:
                 said = await self.said(request_id)
-            except Exception as error:
+            except SURROUNDINGS as error:
                 # A database that is too slow to answer is asked again; the deadline stays.
                 if kind_of(error) is not Kind.UNAVAILABLE or time.monotonic() > deadline:
                     raise
@@ -218,7 +218,7 @@ async def kept(runtime: Runtime, number: int) -> None:
             other.close()
         try:
             return await loop
-        except Exception as error:
+        except SURROUNDINGS as error:
             if runtime.stopping.is_set() or kind_of(error) is not Kind.UNAVAILABLE:
                 raise
         await wait_until(runtime.stopping, 0.2)
