@@ -2,8 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Container
 from typing import Annotated, Any, get_args
-from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import ValidationError
@@ -18,8 +18,8 @@ from guichet.stack.errors import StackError
 from guichet.stack.quiet import wait_quiet
 from guichet.stack.services import desk_of
 from guichet.stack.state import StackState, home_folder, load
+from provisioning.registry import local_day
 
-PARIS = ZoneInfo("Europe/Paris")
 Environment = Annotated[str, typer.Argument(help="The environment's id.")]
 Evidence = Annotated[str, typer.Argument(help="HDS, SECNUMCLOUD, SNDS_HOMOLOGATION or SPE_73.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -50,10 +50,10 @@ async def _qualify(
         "type": evidence,
         "issuer": issuer,
         "reference": reference,
-        "valid_from": first or now.astimezone(PARIS).date().isoformat(),
+        "valid_from": first or local_day(now).isoformat(),
         "valid_to": last,
     }
-    problems = await _strangeness(state, environment)
+    problems = _strangeness(await _environments(state), environment)
     try:
         item = EvidenceItem.model_validate_json(json.dumps(given))
     except ValidationError as error:
@@ -75,12 +75,13 @@ def disqualify(environment: Environment, evidence: Evidence, as_json: Json = Fal
 
 async def _disqualify(environment: str, evidence: str, as_json: bool) -> None:
     state = load(home_folder())
-    problems = await _strangeness(state, environment)
+    known = await _environments(state)
+    problems = _strangeness(known, environment)
     try:
         fact = EnvironmentQualificationLost.model_validate({"environment_id": environment, "evidence": evidence})
     except ValidationError:
         raise _refused([*problems, _problem("type")]) from None
-    if not problems and evidence not in await _held(state, environment):
+    if not problems and evidence not in {proof["type"] for proof in known[environment] if not proof["lost_on"]}:
         problems.append(f"{environment} has no {evidence} to lose")
     if problems:
         raise _refused(problems)
@@ -93,12 +94,8 @@ async def _environments(state: StackState) -> dict[str, list[dict[str, Any]]]:
         return {line["environment_id"]: line["evidence"] for line in await desk.list_environments()}
 
 
-async def _strangeness(state: StackState, environment: str) -> list[str]:
-    return [] if environment in await _environments(state) else [f"there is no environment {environment}"]
-
-
-async def _held(state: StackState, environment: str) -> set[str]:
-    return {proof["type"] for proof in (await _environments(state))[environment] if not proof["lost_on"]}
+def _strangeness(known: Container[str], environment: str) -> list[str]:
+    return [] if environment in known else [f"there is no environment {environment}"]
 
 
 def _problem(member: str) -> str:

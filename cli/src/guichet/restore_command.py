@@ -222,7 +222,9 @@ async def _beside(state: StackState) -> AsyncIterator[asyncpg.Connection]:
         try:
             yield server
         finally:
-            await server.execute(f"DROP DATABASE IF EXISTS {BESIDE} WITH (FORCE)")
+            # Where the trail's own is gone, what was built is all that there is.
+            if await server.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", deployment.DATABASE):
+                await server.execute(f"DROP DATABASE IF EXISTS {BESIDE} WITH (FORCE)")
     finally:
         await server.close(timeout=5)
 

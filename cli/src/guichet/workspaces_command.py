@@ -5,10 +5,11 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
+from contracts.vocabulary import WorkspaceState
 from guichet import certificate_keys_command, console
 from guichet.stack.errors import StackError
 from guichet.stack.services import desk_of
@@ -26,10 +27,7 @@ app.add_typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Workspace = Annotated[str, typer.Argument(help="Id of the workspace or of its request, or the beginning of either.")]
 
-STATES = (
-    *("requested", "provisioning", "ready", "open", "frozen", "migrating"),
-    *("closed", "destroyed", "person-needed"),
-)
+STATES = (*get_args(WorkspaceState), "person-needed")
 REMEDIES = {
     "NOT_A_VERSION": "a version is written with letters, digits and . _ : - only",
     "UNKNOWN_WORKSPACE": "guichet workspaces list",

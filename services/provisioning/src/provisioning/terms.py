@@ -7,14 +7,16 @@ controller). So the versions are a dated setting, and without one none are asked
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from pydantic import TypeAdapter, ValidationError
+
+from contracts.vocabulary import Reference, Sha256
+
 CITATION = "CSP:L1461-3-I"
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+_VERSION, _DIGEST = TypeAdapter(Reference), TypeAdapter(Sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,15 @@ def is_text_of(terms: Iterable[Terms], version: str, sha256: str) -> bool:
 
 def is_version(text: str) -> bool:
     """Whether a version can be named on the wire."""
-    return _VERSION.fullmatch(text) is not None
+    return _is(_VERSION, text)
+
+
+def _is(shape: TypeAdapter[str], text: str) -> bool:
+    try:
+        shape.validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def read_terms(text: str) -> tuple[Terms, ...]:
@@ -57,7 +67,7 @@ def read_terms(text: str) -> tuple[Terms, ...]:
         if not equals or not is_version(version.strip()):
             raise ValueError("a version of the terms is written VERSION=YYYY-MM-DD")
         day, colon, sha256 = day.strip().partition(":")
-        if colon and not _SHA256.fullmatch(sha256):
+        if colon and not _is(_DIGEST, sha256):
             raise ValueError("the digest of the terms is 64 hexadecimal digits, in lower case")
         found.append(Terms(version.strip(), date.fromisoformat(day), sha256))
     if len({each.version for each in found}) < len(found) or len({each.since for each in found}) < len(found):
