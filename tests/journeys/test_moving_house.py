@@ -50,22 +50,25 @@ async def test_workspaces_move_by_themselves_to_where_their_permit_lets_them(sta
             seen = (await client.get(f"{state.services['compliance'].url}/cases/{request}")).json()
         return seen["environment"]["id"], seen["start_allowed"]
 
-    now = await clock_now(state)
-    submitted = [
-        say("request.submitted.v1", {"dossier": made}, request, now)
-        for made, request in zip((*movable, bound), requests, strict=True)
-    ]
-    await publish(state, submitted)
+    async def submit(*dossiers: Json) -> None:
+        now = await clock_now(state)
+        await publish(state, [say("request.submitted.v1", {"dossier": made}, id_of(made), now) for made in dossiers])
+
+    await submit(*movable, bound)
     await until(partial(stands, dict.fromkeys(requests, ("open", LOST))), "four open workspaces")
     person = movable[0]["persons"][0]["ref"]
     before = {request: await login(state, request, person) for request in requests}
     rows = {request: await count_rows(url) for request, url in before.items()}
     assert all(rows.values())
 
-    # On the very day: days are the unit of law, so the permits are blocked, and hold again where their data stand.
+    # Days are the unit of law: what is lost on the day of a permit blocks it, until its data stand elsewhere.
+    await guichet("clock", "advance", "2d")
+    of_today = on_the_lost_one("TODAY-1", LOST, TARGET)
+    await submit(of_today)
+    await until(partial(stands, {id_of(of_today): ("open", LOST)}), "another open workspace")
     await guichet("environments", "disqualify", LOST, "HDS")
-    there = dict.fromkeys(moving, ("open", TARGET)) | {staying: ("person-needed", LOST)}
-    await until(partial(stands, there), "three workspaces in their new place, and one that needs a person")
+    there = dict.fromkeys((*moving, id_of(of_today)), ("open", TARGET)) | {staying: ("person-needed", LOST)}
+    await until(partial(stands, there), "four workspaces in their new place, and one that needs a person")
     await wait_quiet(state)
     for request in moving:
         with pytest.raises(Refused):
@@ -77,6 +80,7 @@ async def test_workspaces_move_by_themselves_to_where_their_permit_lets_them(sta
         completed = said["guichet.rehosting.completed.v1"]
         assert (completed["certificate"]["environment_id"], completed["certificate"]["objects_left"]) == (LOST, 0)
         assert completed["downtime_seconds"] >= 0
+    assert await judged(id_of(of_today)) == (TARGET, True)
     assert await judged(staying) == (LOST, False)
     with pytest.raises(Refused):
         await count_rows(before[staying])
