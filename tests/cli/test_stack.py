@@ -17,6 +17,7 @@ import pytest
 
 from guichet.publishing import clock_now
 from guichet.stack import processes
+from guichet.stack.ports import is_free
 from guichet.stack.quiet import wait_quiet
 from guichet.stack.report import report
 from guichet.stack.stack import Stack
@@ -124,6 +125,14 @@ async def test_services_are_told_when_a_port_that_was_taken_is_chosen_anew(new_h
     assert recovered.kafka != state.kafka
     await wait_quiet(recovered)
 
+    victim = process(home, "compliance")
+    victim.send(signal.SIGKILL)
+    assert victim.ended_within(10)
+    with socket.create_server(("127.0.0.1", recovered.services["compliance"].instances[0].port)):
+        await Stack(home).repair(["compliance"])
+    assert load(home).service_urls() != recovered.service_urls()
+    await wait_quiet(recovered)  # By a state from before that.
+
 
 async def test_two_stacks_stand_side_by_side(new_home: NewHome) -> None:
     one, other = new_home(), new_home()
@@ -148,6 +157,35 @@ async def test_a_process_that_no_file_knows_is_ended_by_down(new_home: NewHome) 
     finally:
         bystander.kill()
         await bystander.wait()
+
+
+HALF_ENDED = """
+import ctypes, socket, sys, threading
+listening = socket.create_server(("127.0.0.1", 0))
+threading.Thread(target=lambda: sys.stdin.read(1)).start()
+print(listening.getsockname()[1], flush=True)
+ctypes.CDLL(None).pthread_exit(None)
+"""
+"""Ends its first thread, and listens until it is told to end altogether."""
+
+
+async def test_a_process_whose_first_thread_has_ended_holds_its_port_until_the_others_have() -> None:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HALF_ENDED, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert child.stdout and child.stdin
+    port = int(await child.stdout.readline())
+    found = processes.of_pid("half-ended", child.pid)
+    assert found is not None
+
+    async def leader_has_ended() -> bool:
+        return psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE
+
+    await until(leader_has_ended, "the first thread has ended")
+    assert found.alive() and not is_free(port)
+    child.stdin.close()
+    assert await asyncio.to_thread(found.ended_within, 60)
+    assert is_free(port)
 
 
 async def test_three_brokers_serve_four_services(new_home: NewHome) -> None:

@@ -26,9 +26,7 @@ class Process:
         """The running process, or None when it has ended (a zombie has ended)."""
         try:
             found = psutil.Process(self.pid)
-            if abs(found.create_time() - self.started) > 0.05 or found.status() == psutil.STATUS_ZOMBIE:
-                return None
-            return found
+            return None if abs(found.create_time() - self.started) > 0.05 or _has_ended(found) else found
         except psutil.Error:
             return None
 
@@ -64,6 +62,11 @@ class Process:
             time.sleep(0.02)
         _reap(self.pid)
         return True
+
+
+def _has_ended(found: psutil.Process) -> bool:
+    """A zombie with threads that have still to end holds its ports and files until they have."""
+    return found.status() == psutil.STATUS_ZOMBIE and found.num_threads() <= 1
 
 
 def _reap(pid: int) -> None:

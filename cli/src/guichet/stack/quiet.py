@@ -81,7 +81,7 @@ async def wait_quiet(state: StackState, timeout: float = 120.0, *, after: dateti
         async with client() as asking:
             before, rounds, pause = await _ends(consumer), 0, SHORTEST_PAUSE
             while True:
-                found = await statuses(state, asking)
+                found = await statuses(state.current(), asking)
                 left = unfinished(found) + _behind(found, after)
                 rounds = 0 if left else rounds + 1
                 # Who is busy is asked less and less often: each answer takes from the work that is waited for.

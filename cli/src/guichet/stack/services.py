@@ -18,7 +18,7 @@ from guichet.stack.errors import StackError
 from guichet.stack.launching import Launcher, Start
 from guichet.stack.ports import free_ports, is_free
 from guichet.stack.quiet import client
-from guichet.stack.state import SERVICES, Instance, Running, ServiceState, StackState, environments_file, home_folder
+from guichet.stack.state import SERVICES, Instance, Running, ServiceState, StackState, environments_file
 
 if TYPE_CHECKING:
     from provisioning.desk import Desk
@@ -44,7 +44,7 @@ def desk_of(state: StackState) -> "Desk":
         state.workspaces_url,
         sandbox=state.sandbox,
         environments=POSTGRES_ENVIRONMENTS,
-        environments_file=environments_file(home_folder()),
+        environments_file=environments_file(state.home),
     )
 
 

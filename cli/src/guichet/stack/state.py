@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TextIO
 
-from pydantic import BaseModel, Field, computed_field
+from pydantic import BaseModel, Field, PrivateAttr, computed_field
 
 from guichet.stack.errors import StackError
 from guichet.stack.processes import Process
@@ -121,6 +121,18 @@ class StackState(BaseModel):
     supervisor: Running | None = None
     prepared: bool = False
     """Whether the demo catalogue, environments and holder data are there."""
+    _home: Path | None = PrivateAttr(default=None)
+
+    @property
+    def home(self) -> Path:
+        """The folder that this was read from or written to last."""
+        if self._home is None:
+            raise StackError("this stack has no folder yet", "save it")
+        return self._home
+
+    def current(self) -> "StackState":
+        """The same as it is by now: what was started again meanwhile may answer elsewhere."""
+        return load(self.home)
 
     def service(self, name: str) -> ServiceState:
         """One service; raises StackError when there is none of that name."""
@@ -168,9 +180,11 @@ def new_home(kind: str) -> Path:
 def load(home: Path) -> StackState:
     """The stack at `home`; raises StackError when there is none."""
     try:
-        return StackState.model_validate_json((home / FILE).read_bytes())
+        state = StackState.model_validate_json((home / FILE).read_bytes())
     except FileNotFoundError:
         raise StackError(f"there is no stack at {home}", "start one: guichet up") from None
+    state._home = home
+    return state
 
 
 def load_if_any(home: Path) -> StackState | None:
@@ -187,6 +201,7 @@ def save(home: Path, state: StackState) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(home / FILE)
+    state._home = home
 
 
 def _lock_file(home: Path) -> TextIO:
