@@ -4,6 +4,8 @@ UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 RUN := .venv/bin
 READY := .venv/.ready
+# What Python has compiled it keeps, whatever the caller's shell says: a stack starts ten processes of a thousand modules.
+unexport PYTHONDONTWRITEBYTECODE
 SOURCES := contracts chassis safeguards verifier witness services cli tests
 
 .DEFAULT_GOAL := help
@@ -19,7 +21,7 @@ $(UV):
 	@.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 $(READY): uv.lock pyproject.toml $(wildcard */pyproject.toml services/*/pyproject.toml) | $(UV)
-	$(UV) sync --locked --python $(PYTHON)
+	$(UV) sync --locked --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 setup: $(READY) ## install the locked environment, and fetch Kafka once

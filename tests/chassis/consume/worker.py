@@ -46,6 +46,7 @@ async def main() -> int:
         Handler(language),
         committed=lambda said: relay.wake() if said else None,
         limits=Limits(letters_per_minute=1_000_000, share=1),
+        name=told["group"],
     )
     consuming = Consuming(engine, servers, metrics)
     if "relay" in told["roles"]:
