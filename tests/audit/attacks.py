@@ -109,6 +109,8 @@ def _others() -> Iterator[str]:
     yield "UPDATE audit.log SET origin = 'renamed' WHERE log_id = 1"
     yield "DELETE FROM audit.log WHERE log_id = 1"
     yield "UPDATE audit.log SET state = 'active' WHERE log_id = 2"
+    yield "UPDATE audit.log SET state = 'dropped' WHERE log_id = 2"
+    yield "SELECT guard.drop_records(2)"
     yield "SELECT guard.always('audit.entry'::regclass)"
 
 

@@ -10,6 +10,7 @@ from audit.anchors import SIGNER, WITNESS, Anchor, differences
 from audit.breaking import break_log
 from audit.bundled import NotCovered, join, open_bundles
 from audit.deployment import ensure_database, ensure_logs, ensure_tables
+from audit.dropped import NOTHING
 from audit.epochs import open_epoch
 from audit.exporting import Wanted
 from audit.refilling import refill
@@ -31,7 +32,7 @@ async def spans(trail):
     return {(trail.topic, part): span for part, span in (asked[trail.topic] or {}).items()}
 
 
-async def rebuilt(trail, bundles, announced=None) -> int:
+async def rebuilt(trail, bundles, announced=None, dropped=NOTHING) -> int:
     """The database lost, and a new one filled from bundles, then from what the broker still has."""
     with open_bundles(bundles, POLICY, lambda leaves: None) as pieces:
         wholes = join(NAME, pieces, await spans(trail)) if pieces else []
@@ -43,7 +44,7 @@ async def rebuilt(trail, bundles, announced=None) -> int:
             await ensure_database(connection, trail.url.rpartition("/")[2])
             await ensure_tables(connection)
             await refill(connection, NAME, wholes, written.append)
-            await begin_as_announced(connection, NAME, announced or {})
+            await begin_as_announced(connection, NAME, announced or {}, dropped)
             await ensure_logs(connection, [trail.kafka], NAME, trail.topics, announce=False)
             await catch_up(connection, trail.url_of("audit_ingest"), [trail.kafka], NAME, announced or {}, trail.topics)
             await take_up_numbers(connection)

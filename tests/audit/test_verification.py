@@ -190,7 +190,7 @@ async def test_numbers_that_a_producer_left_out_are_named(trail):
 @pytest.fixture
 def own_topic(trail, monkeypatch):
     """The test's topic taken for one of ours, whose producers promise gapless numbers."""
-    monkeypatch.setattr("audit.completeness._OWN", (trail.topic,))
+    monkeypatch.setattr("audit.stories.OWN_TOPICS", (trail.topic,))
     return trail
 
 

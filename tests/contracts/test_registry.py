@@ -193,8 +193,8 @@ VOCABULARY = {
     "workspace.person-needed terms.accepted optout-filter.applied output.released output.returned "
     "output.rejected drift.found drift.repaired rehosting.planned rehosting.cut-over "
     "rehosting.rolled-back rehosting.completed",
-    topics.CHECKPOINTS: "producer.reported epoch.opened checkpoint.published log-key.rotated certificate-key.rotated "
-    "key.destroyed gap.found gap.closed",
+    topics.CHECKPOINTS: "producer.reported epoch.opened epoch.dropped checkpoint.published log-key.rotated "
+    "certificate-key.rotated key.destroyed gap.found gap.closed",
     topics.ACCESS: "trail.read",
     topics.DEAD_LETTERS: "dead-letter.recorded dead-letter.redriven dead-letter.discarded",
     topics.CLOCK: "clock.set",

@@ -32,7 +32,7 @@ app.add_typer(
 )
 for of_log_keys in (policy, signing, rotate, retire):
     keys.command()(of_log_keys)
-app.add_typer(epochs, name="epoch", help="Epochs of logs: open the next ones.")
+app.add_typer(epochs, name="epoch", help="Epochs of logs: open the next ones, drop those that were kept long enough.")
 app.command()(backup)
 app.command()(restore)
 app.command()(rebuild)
@@ -129,6 +129,10 @@ def _show(report: Report) -> None:
         f"{report.sequences:,} numbered subjects and {report.producers:,} numbered producers looked at for holes, "
         f"{report.repeats:,} repetitions compared"
     )
+    if report.dropped:
+        console.say(
+            f"{report.dropped:,} logs were dropped when their retention was over: their trees are there, no record"
+        )
     for failure in report.failures:
         console.say(f"  ✗ {failure}")
     if report.failure_count > len(report.failures):

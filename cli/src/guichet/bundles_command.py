@@ -70,9 +70,12 @@ def export(
     reached = [{"origin": log.origin, "size": log.size} for log in decided.logs]
     if as_json:
         complete = decided.manifest.scope.complete
-        console.show_json({"file": str(output), "leaves": decided.leaves, "complete": complete, "logs": reached})
+        body = {"file": str(output), "leaves": decided.leaves, "complete": complete, "logs": reached}
+        console.show_json(body | {"dropped": list(decided.dropped)})
         return
     console.say(f"{decided.leaves:,} leaves of {len(reached)} logs in {output} ({output.stat().st_size:,} bytes)")
+    for origin in decided.dropped:
+        console.say(f"  without {origin}: its records were dropped when their retention was over")
     for size in reached if kind != ALL else ():
         console.say(f"  {size['origin']} at size {size['size']}")
     console.say(f"guichet-verify {output} --policy FILE")

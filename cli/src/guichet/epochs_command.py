@@ -1,4 +1,4 @@
-"""`guichet audit epoch open`: logs end as planned, and their partitions are read on into the next ones."""
+"""`guichet audit epoch`: logs end as planned and are read on into the next ones, and are dropped when it is time."""
 
 import asyncio
 import time
@@ -6,23 +6,29 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
+import asyncpg
 import httpx
 import typer
 
 from audit import deployment, storage
+from audit.dropping import NotDropped, check_due, drop_records, read_due, say_dropped, unsigned
 from audit.epochs import NotOpened, open_epoch
 from audit.growth import Log
 from audit.retention import Ended, Retention, read_ended
 from guichet import console
-from guichet.restore_command import without_writer
+from guichet.held import trusted_keys
+from guichet.restore_command import By, without_writer
 from guichet.stack import databases
 from guichet.stack.errors import StackError
+from guichet.stack.state import home_folder, load
 from guichet.trail import connected
 from guichet_verify.checkpoints import Checkpoint, read_checkpoint
 from guichet_verify.notes import read_note
 
 SECONDS = 60
 """How long the signer may take to sign what was recorded last."""
+LOCK_SECONDS = 20
+"""How long readers are waited for."""
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -66,6 +72,73 @@ def ended(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for m
         )
     if not found:
         console.say("no epoch is over")
+
+
+@app.command()
+def drop(
+    by: By,
+    origins: Annotated[list[str] | None, typer.Argument(metavar="ORIGIN", help="As `audit epoch ended` says.")] = None,
+    due: Annotated[bool, typer.Option("--due", help="Every epoch whose retention is over.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be dropped, and drop nothing.")] = False,
+) -> None:
+    """Destroy the records of epochs whose retention is over; their trees and checkpoints stay. It cannot be undone.
+
+    Each is verified first: what does not hold is evidence, and stays. That it is dropped, by whom, at which size and
+    root, is said on guichet.checkpoints; only when that is recorded and signed, the audit service is stopped and the
+    records are destroyed, and the large ones that nothing else claims. Killed in between, the command is just repeated.
+
+    Example: guichet audit epoch drop --due --by operator-1 --by auditor-2
+    """
+    if bool(origins) == due:
+        raise typer.BadParameter("name epochs, or --due")
+    try:
+        asyncio.run(_drop(origins or [], by, dry_run))
+    except NotDropped as error:
+        raise StackError(
+            "nothing is dropped:" + "".join(f"\n  {each}" for each in error.problems), "guichet audit epoch ended"
+        ) from None
+
+
+async def _drop(origins: list[str], by: list[str], dry_run: bool) -> None:
+    state, retention = load(home_folder()), Retention()
+    connection = await deployment.connect(state.postgres.url("postgres"))
+    try:
+        origins = origins or [each.origin for each in await read_due(connection, retention)]
+        if not origins:
+            console.say("no retention is over")
+            return
+        if dry_run:
+            for each in await check_due(connection, origins, by, retention, trusted_keys(home_folder())):
+                console.say(f"{each} would be dropped")
+            return
+        await say_dropped(connection, origins, by, retention, trusted_keys(home_folder()))
+        console.say(f"said of {len(origins)} epochs; waiting until it is recorded and signed")
+        await _until_signed(connection, origins)
+    finally:
+        await connection.close(timeout=5)
+    async with without_writer() as state:
+        connection = await deployment.connect(state.postgres.url("postgres"))
+        try:
+            await connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+            dropped = await drop_records(connection, origins)
+        except asyncpg.LockNotAvailableError:
+            raise StackError(
+                "somebody reads the trail, such as an export", "the same again, when that is over"
+            ) from None
+        finally:
+            await connection.close(timeout=5)
+    for origin, leaves in dropped.items():
+        console.say(f"{origin}: the records of {leaves:,} leaves are destroyed; its tree and checkpoints stay")
+
+
+async def _until_signed(connection: asyncpg.Connection, origins: list[str]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while left := await unsigned(connection, origins):
+        if time.monotonic() > deadline:
+            raise StackError(
+                f"said, and not yet recorded and signed: {', '.join(left)}", "guichet status; then the same again"
+            )
+        await asyncio.sleep(0.5)
 
 
 def _text(value: object) -> object:

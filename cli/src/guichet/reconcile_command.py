@@ -1,12 +1,15 @@
 """`guichet audit reconcile`: what the services' databases say was said, held against what the trail has."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
 
 import asyncpg
 import typer
 
+from audit.dropped import dropped_until, read_dropped
+from audit.producers import runs
 from guichet import console
 from guichet.stack.quiet import wait_quiet
 from guichet.stack.state import StackState, home_folder, load
@@ -43,10 +46,39 @@ def reconcile(as_json: Json = False) -> None:
 
 
 async def _reconcile(state: StackState) -> tuple[int, list[Unsaid]]:
-    said = [row for name in state.services async for row in _said(state.service(name).database_url)]
+    urls = [state.service(name).database_url for name in state.services]
+    said = {url: [row async for row in _said(url)] for url in urls}
     await wait_quiet(state)  # What was said until now is in the trail after this.
+    unsaid: list[Unsaid] = []
     async with connected(state.service("audit").database_url) as trail:
-        return len(said), [each for row in said async for each in _unsaid(trail, *row)]
+        dropped = await read_dropped(trail)
+        for url, rows in said.items():
+            gone: list[Unsaid] = []
+            for source, subject, last in rows:
+                lowest = await trail.fetchval(_LOWEST, subject, source)
+                if lowest is None and dropped:
+                    gone.append(Unsaid(source, subject, 1, last))
+                    continue
+                for hole in await trail.fetch(_HOLES, subject, source, last, dropped.first(lowest or 1) - 1):
+                    for first, until in dropped.missing(source, subject, hole["first"], hole["last"]):
+                        unsaid.append(Unsaid(source, subject, first, until))
+            unsaid += await _said_later(url, gone, dropped_until(dropped)) if gone else []
+    return sum(map(len, said.values())), unsaid
+
+
+async def _said_later(url: str, gone: Sequence[Unsaid], dropped: Mapping[str, datetime]) -> list[Unsaid]:
+    """Of subjects of which the trail has nothing, what was said after the end of every epoch of its topic that was
+    dropped: that was in none of them."""
+    connection = await asyncpg.connect(url, timeout=10)
+    found = []
+    try:
+        for each in gone:
+            rows = await connection.fetch(_FACTS, each.subject, each.source)
+            later = [row["sequence"] for row in rows if row["time"] > dropped.get(row["topic"], _NEVER)]
+            found += [Unsaid(each.source, each.subject, first, last) for first, last in runs(later)]
+        return found
+    finally:
+        await connection.close()
 
 
 async def _said(url: str) -> AsyncIterator[tuple[str, str, int]]:
@@ -59,19 +91,17 @@ async def _said(url: str) -> AsyncIterator[tuple[str, str, int]]:
         await connection.close()
 
 
-async def _unsaid(trail: asyncpg.Connection, source: str, subject: str, last: int) -> AsyncIterator[Unsaid]:
-    rows = await trail.fetch(
-        """
-        SELECT previous + 1 AS first, sequence - 1 AS last FROM (
-            SELECT sequence, lag(sequence, 1, 0::bigint) OVER (ORDER BY sequence) AS previous FROM (
-                SELECT sequence FROM audit.entry WHERE subject = $1 AND source = $2 AND sequence <= $3
-                UNION SELECT $3 + 1
-            ) AS known
-        ) AS numbered WHERE sequence > previous + 1 ORDER BY 1
-        """,
-        subject,
-        source,
-        last,
-    )
-    for row in rows:
-        yield Unsaid(source, subject, row["first"], row["last"])
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+_FACTS = "SELECT sequence, topic, time FROM chassis.facts WHERE subject = $1 AND source = $2 ORDER BY sequence"
+
+_LOWEST = "SELECT min(sequence) FROM audit.entry WHERE subject = $1 AND source = $2"
+
+_HOLES = """
+SELECT previous + 1 AS first, sequence - 1 AS last FROM (
+    SELECT sequence, lag(sequence, 1, $4::bigint) OVER (ORDER BY sequence) AS previous FROM (
+        SELECT sequence FROM audit.entry WHERE subject = $1 AND source = $2 AND sequence BETWEEN $4 + 1 AND $3
+        UNION SELECT $3 + 1
+    ) AS known
+) AS numbered WHERE sequence > previous + 1 ORDER BY 1
+"""

@@ -95,7 +95,7 @@ async def _replay(
     from guichet.replay.emission import emit, topic_of
     from guichet.replay.instants import NoSuchVector, read_sizes, sizes_given, sizes_now, sizes_published
     from guichet.replay.policy import compare
-    from guichet.replay.recorded import records_until
+    from guichet.replay.recorded import dropped_among, records_until
     from guichet.replay.state import state_hash, state_of
 
     async with at_one_moment(database) as connection:
@@ -110,11 +110,16 @@ async def _replay(
             raise StackError(f"nothing to replay: {error}", "guichet audit logs; guichet audit checkpoint") from None
         act = EMISSION if job is not None else RULES if draft is not None else REPLAY
         await record_access(database, act, request)
+        dropped = await dropped_among(connection, vector)
         if job is not None:
             # Who opened what is no part of what is said again: it grows by each saying.
             records = records_until(connection, vector, [topic for topic in TOPICS if stream_of(topic) == "trail"])
             said = await emit(load(home_folder()).kafka, job, records)
-            return {"vector": vector.as_json(), "emitted": {"topic": topic_of(job), "records": said}}
+            return {
+                "vector": vector.as_json(),
+                "dropped": dropped,
+                "emitted": {"topic": topic_of(job), "records": said},
+            }
         memory = await _remember(connection, vector)
     on = day or local_date(instant or memory.latest or datetime.now(PARIS))
     law = _law(bodies, settings)
@@ -130,6 +135,7 @@ async def _replay(
     return {
         "as_of": None if instant is None else instant.isoformat(),
         "vector": vector.as_json(),
+        "dropped": dropped,
         "day": on.isoformat(),
         "upcasters": digest(),
         "events": memory.events,

@@ -16,9 +16,10 @@ from audit.anchors import Anchor, differences, read_published
 from audit.announcements import read_announced
 from audit.breaking import NotBroken, break_log
 from audit.bundled import NotCovered, Piece, join, open_bundles
+from audit.dropping import NotDropped
 from audit.reading import read_heads
 from audit.refilling import refill
-from audit.restoring import NotCaughtUp, begin_as_announced, catch_up, take_up_checkpoints, take_up_numbers
+from audit.restoring import NotCaughtUp, begin_as_announced, catch_up, drop_again, take_up_checkpoints, take_up_numbers
 from chassis.ends import Ends, Span
 from contracts.topics import TOPICS
 from guichet import console
@@ -242,11 +243,11 @@ async def _build(state: StackState, file: Path | None, pieces: Sequence[Piece], 
         with console.counted(sum(each.size for each in wholes), "leaves written", quiet=not wholes) as tell:
             await refill(connection, name, wholes, tell)
         announced = await read_announced(connection, kafka, name)
-        await begin_as_announced(connection, name, announced)
+        await begin_as_announced(connection, name, *announced)
         # What was announced before is not announced again: the trail has it, and every reader knows it.
         await deployment.ensure_logs(connection, kafka, name, announce=False)
         console.say("reading the topics")
-        await catch_up(connection, databases.url(state, deployment.INGEST, BESIDE), kafka, name, announced)
+        await catch_up(connection, databases.url(state, deployment.INGEST, BESIDE), kafka, name, announced.opened)
         await take_up_numbers(connection)
         await take_up_checkpoints(connection, trusted_keys(home_folder()))
         published = await read_published(connection, trusted_keys(home_folder()))
@@ -256,7 +257,11 @@ async def _build(state: StackState, file: Path | None, pieces: Sequence[Piece], 
                 + "".join(f"\n  {each.anchor.checkpoint.origin}: {each.reason()}" for each in missing),
                 "a newer backup or bundle; --signer-is-lost leaves out the signer, and no witness",
             )
+        for origin, leaves in (await drop_again(connection, [*held, *published])).items():
+            console.say(f"{origin} was dropped before: its {leaves:,} leaves are dropped again")
         return int(await connection.fetchval("SELECT sum(tree_size) FROM audit.head"))
+    except NotDropped as error:
+        raise StackError(f"not dropped again: {error}", "guichet audit verify") from None
     except NotCaughtUp as error:
         raise StackError(f"not caught up: {error}", "guichet audit logs, guichet audit break") from None
     finally:

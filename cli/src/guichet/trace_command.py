@@ -106,6 +106,8 @@ def _show(story: Mapping[str, Any], lang: Language) -> None:
     repeats = sum(len(event["recorded"]) - 1 for event in events)
     told = around("recorded", lang, events=len(events))
     console.say(told + (around("repeated", lang, events=repeats) if repeats else ""))
+    if story.get("dropped_before"):
+        console.say(around("dropped before", lang))
     for line in open_periods(events, lang):
         console.say(line)
 

@@ -20,6 +20,7 @@ Hash = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$", description="32 byt
 Kebab = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 Actor = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 ShortText = Annotated[str, Field(min_length=1, max_length=200)]
+ShortColumn = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class ClockSet(Fact):
@@ -131,6 +132,31 @@ class EpochOpened(Fact):
     previous_root: Hash
     lost_ranges: tuple[LostRange, ...]
     by: Annotated[tuple[Actor, ...], Field(min_length=2)] | None = OPTIONAL
+
+
+class DroppedNumber(Shape):
+    """A number that was in an epoch that is dropped, while a lower one of its subject is still in the trail."""
+
+    source: ShortColumn
+    subject: ShortColumn
+    sequence: Positive
+
+
+class EpochDropped(Fact):
+    """Said before the records of an epoch are destroyed, since they were kept as long as they have to be: its tree, its
+    last checkpoint, and the numbers that would look lost. Its hashes stay."""
+
+    event_type = "guichet.epoch.dropped.v1"
+    topic = topics.CHECKPOINTS
+
+    origin: Origin
+    size: Positive
+    root: Hash
+    note: Annotated[str, Field(min_length=1, max_length=65536)] | None
+    ended_at: Instant
+    retention_days: Positive
+    numbers: Annotated[tuple[DroppedNumber, ...], Field(max_length=1000)]
+    by: Annotated[tuple[Actor, ...], Field(min_length=2)]
 
 
 class CheckpointPublished(Fact):

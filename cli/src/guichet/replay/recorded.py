@@ -44,6 +44,12 @@ class NotRead(NamedTuple):
     code: str
 
 
+async def dropped_among(connection: Connection, vector: Vector) -> list[str]:
+    """The logs of a vector whose records were dropped since: what they said is in no replay any more."""
+    logs = await read_stored_logs(connection)
+    return sorted(log.origin for log in logs if log.dropped and vector.sizes.get(log.origin, 0))
+
+
 async def records_until(
     connection: Connection, vector: Vector, topics: Iterable[str] | None = None
 ) -> AsyncIterator[Record]:
@@ -51,7 +57,7 @@ async def records_until(
     wanted = None if topics is None else frozenset(topics)
     for log in sorted(await read_stored_logs(connection), key=lambda log: log.origin):
         size = vector.sizes.get(log.origin, 0)
-        if size == 0 or (wanted is not None and log.topic not in wanted):
+        if size == 0 or log.dropped or (wanted is not None and log.topic not in wanted):
             continue
         async for page in stream_leaves(connection, log.log_id):
             for stored in page:

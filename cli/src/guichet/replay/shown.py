@@ -17,6 +17,8 @@ def show(body: Body) -> None:
     then = {"now": "all that is recorded", "sizes": "the sizes given", "published": "what had been published"}
     leaves = sum(vector["sizes"].values())
     console.say(f"Then: {then[vector['basis']]}, {leaves:,} leaves in {len(vector['sizes'])} trees")
+    for origin in body["dropped"]:
+        console.say(f"  {origin}: its records were dropped when their retention was over, and are in no replay")
     if "emitted" in body:
         console.say(f"{body['emitted']['records']:,} records said again on {body['emitted']['topic']}")
         return

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
+from audit.dropped import NOTHING, read_dropped
 from audit.ingest import Ingest
 from audit.watching import OFFSETS_LOST, RETENTION, SHORTER, SUBJECT_SEQUENCE, UNREADABLE, Gap, subject_gaps
 from chassis.logs import logger
@@ -65,10 +66,15 @@ class Alarms:
             known = {Gap(*row) for row in await connection.fetch(_KNOWN)}
             of_subjects = {gap for gap in known if gap.kind == SUBJECT_SEQUENCE}
             looked_at = {*settled, *((gap.source, gap.subject) for gap in of_subjects)}
+            dropped = await read_dropped(connection) if looked_at else NOTHING
             for source, subject in looked_at:
-                gaps = subject_gaps(source, subject, await _sequences(connection, source, subject))
+                sequences = await _sequences(connection, source, subject)
+                gaps = subject_gaps(source, subject, sequences, dropped)
                 missing.update(gaps)
                 lasting.update(gaps)
+                # What was missing in an epoch that was dropped is missing for ever: nothing came.
+                lowest = min(sequences, default=None)
+                missing.update(gap for gap in of_subjects if _below(gap, source, subject, lowest))
             await self._say(transaction, lasting - known, known - missing)
 
     async def _take_up(self) -> None:
@@ -95,6 +101,10 @@ class Alarms:
             await transaction.connection.execute(_REMOVE, *gap)
             transaction.say(_fact(GapClosed, gap), subject=_subject(gap), key=_subject(gap))
             log.warning("gap_closed", kind=gap.kind, topic=gap.topic, partition=gap.part)
+
+
+def _below(gap: Gap, source: str, subject: str, lowest: int | None) -> bool:
+    return (gap.source, gap.subject) == (source, subject) and (lowest is None or gap.last < lowest)
 
 
 def _subject(gap: Gap) -> str:

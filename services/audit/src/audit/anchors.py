@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from audit.dropped import Dropped, read_dropped
 from audit.publication import read_answer
 from audit.reading import Entry
 from audit.signing.trail import read_nodes
@@ -112,10 +113,12 @@ async def differences(connection: Connection, anchors: Iterable[Anchor]) -> list
     """Where a trail is smaller than, or another than, what is held of it.
 
     A log whose bytes were lost for good is as small as it is: that is settled by the first leaf of its next epoch,
-    which names the size and root that are held.
+    which names the size and root that are held. One that is not there at all was dropped, if the trail says so.
     """
     heads = {row["origin"]: row for row in await connection.fetch(_HEADS)}
     ended = {each.previous_origin: each for each in await read_beginnings(connection) if each.reason == BREAK}
+    anchors = list(anchors)
+    dropped = (await read_dropped(connection, (each.checkpoint.origin for each in anchors))).by_origin
     found = []
     for anchor in anchors:
         origin, size, root = anchor.checkpoint
@@ -123,11 +126,18 @@ async def differences(connection: Connection, anchors: Iterable[Anchor]) -> list
         there = 0 if head is None else head["tree_size"]
         if end is not None and (end.previous_size, end.previous_root) == (size, root):
             continue
+        if head is None and origin in dropped and _within(dropped[origin], size, root):
+            continue
         if there < size:
             found.append(Difference(anchor, there, forked=False))
         elif head is not None and (await read_nodes(connection, head["log_id"], [(0, size)]))[0] != root:
             found.append(Difference(anchor, there, forked=True))
     return found
+
+
+def _within(said: Dropped, size: int, root: bytes) -> bool:
+    """Whether a checkpoint can be one of a log that ended so."""
+    return size < said.fact.size or (size, root) == (said.fact.size, said.root)
 
 
 async def _ask(url: str) -> dict[str, Any]:

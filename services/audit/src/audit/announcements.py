@@ -1,60 +1,80 @@
-"""Every log that was announced, wherever that is still known: whoever builds a trail again begins the same trees."""
+"""Every log that was announced, and every one that was dropped, wherever that is still known: whoever builds a trail
+again begins the same trees, and brings back nothing that had to go."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from audit.dropped import TYPE as DROPPED
+from audit.dropped import Dropped, DroppedEpochs, gathered
+from audit.dropped import said_by as said_dropped
 from audit.ingest import record_from
-from audit.signing.announced import said_by
+from audit.reading import Entry
+from audit.signing import announced
+from audit.stories import record_of
 from contracts.topics import CHECKPOINTS
 from guichet_verify.attributes import attributes_of
-from guichet_verify.leaves import FirstLeaf, NotALeaf, Record, parse
+from guichet_verify.leaves import FirstLeaf, NotALeaf, Record
 
 if TYPE_CHECKING:
     from chassis.database import Connection
 
-TYPE = "guichet.epoch.opened.v1"
+OPENED = "guichet.epoch.opened.v1"
 SECONDS = 60.0
 """How long the broker may say nothing."""
 
 
+class Announced(NamedTuple):
+    """The first leaf of each log by its origin, and those whose records were dropped."""
+
+    opened: dict[str, FirstLeaf]
+    dropped: DroppedEpochs
+
+
 async def read_announced(
     connection: Connection, kafka: Sequence[str], name: str, topic: str = CHECKPOINTS
-) -> dict[str, FirstLeaf]:
-    """The first leaf of every log of the installation `name`, by its origin: as recorded, else as the broker has it.
+) -> Announced:
+    """What is known of the logs of the installation `name`: as recorded, else as the broker has it.
 
     A log begins once: what is announced of it a second time is not followed.
     """
-    found: dict[str, FirstLeaf] = {}
+    opened: dict[str, FirstLeaf] = {}
+    dropped: list[Dropped] = []
     ours = re.compile(re.escape(name) + r"/[a-z]+/[^/]+/[0-9]+/[0-9]+")
     for records in (await _recorded(connection), await _on_the_broker(kafka, topic)):
         for record in records:
-            first = said_by(record)
+            first, gone = announced.said_by(record), said_dropped(record)
             if first is not None and ours.fullmatch(first.origin):
-                found.setdefault(first.origin, first)
-    return found
+                opened.setdefault(first.origin, first)
+            if gone is not None and ours.fullmatch(gone[0].origin):
+                dropped.append(Dropped(*gone))
+    return Announced(opened, gathered(dropped))
 
 
 async def _recorded(connection: Connection) -> list[Record]:
     rows = await connection.fetch(
-        "SELECT leaf FROM audit.entry WHERE event_type = $1 ORDER BY log_id, leaf_index", TYPE
+        r"""
+        SELECT origin, leaf_index, leaf, leaf_hash,
+               CASE WHEN substr(leaf, 5, 1) = '\x02'
+                    THEN (SELECT data FROM audit.blob WHERE digest = substr(leaf, length(leaf) - 31)) END
+        FROM audit.entry JOIN audit.log USING (log_id) WHERE event_type = ANY($1::text[]) ORDER BY log_id, leaf_index
+        """,
+        [OPENED, DROPPED],
     )
-    return list(_records(row["leaf"] for row in rows))
+    return list(_records(Entry(*row) for row in rows))
 
 
-def _records(leaves: Iterable[bytes]) -> Iterable[Record]:
-    for leaf in leaves:
+def _records(entries: Iterable[Entry]) -> Iterable[Record]:
+    for entry in entries:
         try:
-            record = parse(leaf)
-        except NotALeaf:
+            yield record_of(entry)
+        except (NotALeaf, TypeError):
             continue  # Found by a verification; no announcement.
-        if isinstance(record, Record):
-            yield record
 
 
 async def _on_the_broker(kafka: Sequence[str], topic: str) -> list[Record]:
@@ -79,7 +99,7 @@ async def _on_the_broker(kafka: Sequence[str], topic: str) -> list[Record]:
             while any([await consumer.position(place) < end for place, end in ends.items()]):
                 for records in (await consumer.getmany(timeout_ms=1000)).values():
                     announced = (record_from(each) for each in records)
-                    found += [each for each in announced if attributes_of(each).type == TYPE]
+                    found += [each for each in announced if attributes_of(each).type in (OPENED, DROPPED)]
     finally:
         await consumer.stop()
     return found

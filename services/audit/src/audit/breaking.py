@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from audit import storage
 from audit.growth import Log
 from audit.openings import Beginning, open_log
+from audit.persons import NotTwoPersons, two_persons
 from chassis.clock import SandboxClock
 from chassis.ends import Span
 from chassis.transaction import Transaction
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from chassis.database import Connection
 
 
-PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
 PAGE = 2_048
 """Leaves in memory at a time."""
 
@@ -51,11 +50,10 @@ async def break_log(
     `available` is what the broker still has. Offsets below `unreadable_before` are given up: no consumer can read them.
     The announcement of the new log names who said so. The writer is stopped meanwhile. Raises NotBroken.
     """
-    persons = tuple(sorted(set(by)))
-    if len(persons) < 2:
-        raise NotBroken("two different persons have to say so")
-    if not all(PERSON.fullmatch(each) for each in persons):
-        raise NotBroken("a person is named by letters, digits and . _ : - alone, at most 64 of them")
+    try:
+        persons = two_persons(by)
+    except NotTwoPersons as error:
+        raise NotBroken(str(error)) from None
     async with connection.transaction():
         row = await connection.fetchrow(
             """

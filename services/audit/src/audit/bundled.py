@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from audit.dropped import TYPE, Dropped, DroppedEpochs, gathered, said_by
 from audit.growth import origin_of
 from chassis.ends import Span
-from contracts.topics import stream_of
+from contracts.topics import CHECKPOINTS, stream_of
+from guichet_verify.attributes import attributes_of
 from guichet_verify.bundle import Bundle
 from guichet_verify.checkpoints import Checkpoint, open_checkpoint
 from guichet_verify.container import Container
@@ -170,12 +172,26 @@ def _origin(piece: Piece) -> str:
     return piece.checkpoint.origin
 
 
+def _dropped(wholes: Sequence[Whole]) -> DroppedEpochs:
+    """What the bundles say was dropped."""
+    records = (record for whole in wholes if whole.topic == CHECKPOINTS for record in whole.records())
+    said = (said_by(record) for record in records if attributes_of(record).type == TYPE)
+    return gathered(Dropped(*each) for each in said if each is not None)
+
+
+def _is_dropped(first: FirstLeaf, dropped: DroppedEpochs) -> bool:
+    """Whether what goes before this first leaf was dropped as it names it."""
+    before = dropped.by_origin.get(first.previous_origin)
+    return before is not None and (before.fact.size, before.root) == (first.previous_size, first.previous_root)
+
+
 def _gaps(name: str, wholes: Sequence[Whole], spans: Mapping[tuple[str, int], Span]) -> Iterator[str]:
     """What is missing between the epochs of a partition, and between its newest log and what the broker has."""
     newest: dict[tuple[str, int], Whole] = {}
+    dropped = _dropped(wholes)
     for whole in wholes:
         before, first = newest.get((whole.topic, whole.part)), whole.first
-        if before is None and first.previous_origin:
+        if before is None and first.previous_origin and not _is_dropped(first, dropped):
             yield f"{first.previous_origin}: goes before {whole.origin}, and is in no bundle"
         elif before is not None and (before.origin, before.size, before.signed[before.size]) != (
             first.previous_origin,

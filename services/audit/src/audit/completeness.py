@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from audit import stories
+from audit.dropped import DroppedEpochs
 from audit.reading import Entry
 from audit.report import Report
 from audit.stories import record_of
-from contracts.topics import TOPICS
 from guichet_verify.attributes import attributes_of, data_sha256
 from guichet_verify.leaves import NotALeaf
 
 if TYPE_CHECKING:
     from chassis.database import Connection
 
-_OWN = tuple(topic.name for topic in TOPICS.values() if not topic.foreign)
-"""Topics whose producers promise gapless numbers; what foreign parties number is theirs."""
 
+async def check_sequences(connection: Connection, report: Report, dropped: DroppedEpochs) -> None:
+    """Adds what is missing, and what bears a number that was given to something else, to the report.
 
-async def check_sequences(connection: Connection, report: Report) -> None:
-    """Adds what is missing, and what bears a number that was given to something else, to the report."""
-    async for row in connection.cursor(_TOTALS, _OWN, prefetch=1000):
+    Once epochs were dropped, the numbers of a subject are there from the lowest that is left of it.
+    """
+    async for row in connection.cursor(_TOTALS, stories.OWN_TOPICS, prefetch=1000):
         report.sequences += 1
-        if row["highest"] == row["given"]:
+        source, subject, first = row["source"], row["subject"], dropped.first(row["lowest"])
+        if row["highest"] - first + 1 == row["given"]:
             continue
-        for hole in await connection.fetch(_HOLES, _OWN, row["source"], row["subject"]):
-            reason = f"sequence-missing: {row['source']} {row['subject']} {hole['first']} to {hole['last']}"
-            report.fail("L6", None, None, reason)
+        for hole in await connection.fetch(_HOLES, stories.OWN_TOPICS, source, subject, first - 1):
+            for since, until in dropped.missing(source, subject, hole["first"], hole["last"]):
+                report.fail("L6", None, None, f"sequence-missing: {source} {subject} {since} to {until}")
     last: tuple[object, ...] | None = None
     said: tuple[str | None, str | None] | None = None
-    async for row in connection.cursor(_REPEATS, _OWN, prefetch=100):
+    async for row in connection.cursor(_REPEATS, stories.OWN_TOPICS, prefetch=100):
         number = row["source"], row["subject"], row["sequence"]
         try:
             record = record_of(Entry(row["origin"], row["leaf_index"], row["leaf"], b"", row["data"]))
@@ -45,7 +47,7 @@ async def check_sequences(connection: Connection, report: Report) -> None:
 
 
 _TOTALS = """
-SELECT source, subject, max(sequence) AS highest, count(DISTINCT sequence) AS given
+SELECT source, subject, min(sequence) AS lowest, max(sequence) AS highest, count(DISTINCT sequence) AS given
 FROM audit.entry JOIN audit.log USING (log_id)
 WHERE sequence IS NOT NULL AND source IS NOT NULL AND subject IS NOT NULL AND topic = ANY($1::text[])
 GROUP BY source, subject ORDER BY subject, source
@@ -53,7 +55,7 @@ GROUP BY source, subject ORDER BY subject, source
 
 _HOLES = """
 SELECT previous + 1 AS first, sequence - 1 AS last FROM (
-    SELECT sequence, lag(sequence, 1, 0::bigint) OVER (ORDER BY sequence) AS previous
+    SELECT sequence, lag(sequence, 1, $4::bigint) OVER (ORDER BY sequence) AS previous
     FROM audit.entry JOIN audit.log USING (log_id)
     WHERE source = $2 AND subject = $3 AND sequence IS NOT NULL AND topic = ANY($1::text[])
 ) AS numbered WHERE sequence > previous + 1 ORDER BY 1 LIMIT 100

@@ -69,6 +69,11 @@ class Plan:
         return hashlib.sha256(self.manifest.write()).hexdigest()
 
     @property
+    def dropped(self) -> list[str]:
+        """The logs that are in it with their checkpoint and no leaf, because their records were dropped."""
+        return [log.origin for log in self.logs if log.dropped]
+
+    @property
     def leaves(self) -> int:
         return sum(part.end - part.start if part.indexes is None else len(part.indexes) for part in self.manifest.logs)
 
@@ -164,7 +169,12 @@ def write_entries(leaves: Sequence[bytes]) -> bytes:
 
 
 def _range(log: SignedLog, wanted: Wanted) -> LogPart:
-    """The whole log, or the range asked for widened to whole tiles."""
+    """The whole log, or the range asked for widened to whole tiles; of one whose records were dropped no leaf, so that
+    what was held of it can still be shown to be the same."""
+    if log.dropped:
+        if wanted.between is not None:
+            raise NotExported("dropped", f"the records of {log.origin} were dropped: their retention was over")
+        return LogPart(log.origin, log.size, 0, 0, (), _older(log, wanted))
     start, end = wanted.between or (0, log.size)
     if not 0 <= start < end <= log.size:
         raise NotExported("range", f"the signed log has leaves 0 to {log.size - 1}; a range A:B ends before B")

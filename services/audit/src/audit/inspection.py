@@ -15,7 +15,7 @@ PAGE = 2_048
 
 
 class StoredLog(NamedTuple):
-    """A log, its head, and where reading goes on if it is read."""
+    """A log, its head, and where reading goes on if it is read; of one that is `dropped` the tree is there alone."""
 
     log_id: int
     origin: str
@@ -24,6 +24,7 @@ class StoredLog(NamedTuple):
     size: int
     root: bytes
     next_offset: int | None
+    dropped: bool
 
 
 class StoredLeaf(NamedTuple):
@@ -50,7 +51,8 @@ async def read_stored_logs(connection: Connection) -> list[StoredLog]:
     """Every log; one without a head is of size -1."""
     rows = await connection.fetch(
         r"""
-        SELECT log_id, origin, log.topic, log.part, coalesce(tree_size, -1), coalesce(root, '\x'), next_offset
+        SELECT log_id, origin, log.topic, log.part, coalesce(tree_size, -1), coalesce(root, '\x'), next_offset,
+               state = 'dropped'
         FROM audit.log LEFT JOIN audit.head USING (log_id) LEFT JOIN audit.source USING (log_id) ORDER BY log_id
         """
     )
@@ -75,6 +77,14 @@ async def stream_leaves(connection: Connection, log_id: int) -> AsyncIterator[li
     )
     while rows := await cursor.fetch(PAGE):
         yield [StoredLeaf(row[0], row[1], Columns(*row[2:8]), row[8], row[9], row[10]) for row in map(tuple, rows)]
+
+
+async def stream_leaf_tiles(connection: Connection, log_id: int) -> AsyncIterator[bytes]:
+    """The hashes of the leaves of a log in order, a tile at a time; inside the caller's transaction."""
+    async for row in connection.cursor(
+        "SELECT hashes FROM audit.tile WHERE log_id = $1 AND level = 0 ORDER BY idx", log_id, prefetch=PAGE
+    ):
+        yield row["hashes"]
 
 
 async def stream_batches(connection: Connection, log_id: int) -> AsyncIterator[StoredBatch]:

@@ -91,6 +91,8 @@ def proof_routes(runtime: Runtime, settings: AuditSettings, accesses: Accesses) 
             signed = await read_signed(connection, request.path_params["origin"])
             if not signed or number * WIDTH + width > signed[0].size:
                 return problem(404, "No such entries are signed yet", code="unknown-tile")
+            if signed[0].dropped:
+                return problem(410, "The records of this epoch were dropped", code="dropped")
             leaves = await holdings.read_leaves(connection, signed[0], number * WIDTH, width)
         await accesses.record(ENTRIES, reader, request.path_params["origin"])
         return Response(exporting.write_entries(leaves), media_type="application/octet-stream")

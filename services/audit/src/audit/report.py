@@ -40,6 +40,7 @@ class Report:
     sequences: int = 0
     repeats: int = 0
     producers: int = 0
+    dropped: int = 0
     failure_count: int = 0
     failures: list[Failure] = field(default_factory=list)
     lowest: Level | None = None
@@ -63,7 +64,7 @@ class Report:
 
     def body(self) -> dict[str, object]:
         """The report for machines."""
-        counted = ("logs", "leaves", "blobs", "tiles", "batches", "sequences", "repeats", "producers")
+        counted = ("logs", "leaves", "blobs", "tiles", "batches", "sequences", "repeats", "producers", "dropped")
         return {
             "holds": self.holds,
             **{name: getattr(self, name) for name in counted},

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from audit import storage
-from audit.anchors import stream_published
+from audit.anchors import Anchor, stream_published
+from audit.dropped import NOTHING, DroppedEpochs, read_said
+from audit.dropping import drop_records, unsigned
 from audit.growth import Log
 from audit.ingest import Ingest
 from audit.openings import open_again
@@ -30,16 +32,38 @@ class NotCaughtUp(TimeoutError):
     """Records are still unread, or a partition was halted; the text says which."""
 
 
-async def begin_as_announced(connection: Connection, name: str, announced: Mapping[str, FirstLeaf]) -> None:
-    """Opens the first epoch of each partition that has none, as it was opened before; over a superuser's connection.
+async def begin_as_announced(
+    connection: Connection, name: str, announced: Mapping[str, FirstLeaf], dropped: DroppedEpochs = NOTHING
+) -> None:
+    """Opens the first epoch of each partition that has none, as it was opened before, or the first after those that
+    were dropped; over a superuser's connection.
 
     From the broker's oldest record on, which is not always the first, it would be another tree.
     """
     known = {(row["topic"], row["part"]) for row in await connection.fetch("SELECT topic, part FROM audit.source")}
     for origin, first in sorted(announced.items()):
         topic, part, _ = origin.rsplit("/", 3)[1:]
-        if not first.previous_origin and (topic, int(part)) not in known:
+        begins = not first.previous_origin or first.previous_origin in dropped.by_origin
+        if begins and origin not in dropped.by_origin and (topic, int(part)) not in known:
             await open_again(connection, name, first)
+
+
+async def drop_again(connection: Connection, anchors: Iterable[Anchor]) -> dict[str, int]:
+    """What was dropped and came back with an older backup or bundle is dropped again; how many leaves each log had.
+
+    As far as `anchors`, from which the trail was found not to differ, sign that it was said. Over a superuser's
+    connection.
+    """
+    held: dict[str, int] = {}
+    for _, (origin, size, _) in anchors:
+        held[origin] = max(size, held.get(origin, 0))
+    rows = await connection.fetch("SELECT origin FROM audit.log WHERE state IN ('frozen', 'broken')")
+    there = [row["origin"] for row in rows]
+    said = {each.fact.origin for each in await read_said(connection, there) if each.was_due()}
+    ready = sorted(said - {*await unsigned(connection, sorted(said), held)})
+    if not ready or await unsigned(connection, ready, held):
+        return {}
+    return await drop_records(connection, ready, held)
 
 
 async def catch_up(

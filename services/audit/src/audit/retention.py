@@ -51,7 +51,7 @@ async def read_ended(connection: Connection, retention: Retention) -> Sequence[E
         JOIN audit.log AS after
             ON (after.topic, after.part, after.epoch) = (before.topic, before.part, before.epoch + 1)
         JOIN audit.entry AS opened ON opened.subject = after.origin AND opened.event_type = 'guichet.epoch.opened.v1'
-        WHERE before.state <> 'active' GROUP BY 1, 2, 3 ORDER BY 4, 1
+        WHERE before.state IN ('frozen', 'broken') GROUP BY 1, 2, 3 ORDER BY 4, 1
         """
     )
     return [

@@ -12,12 +12,13 @@ from starlette.routing import BaseRoute, Route
 
 from audit import reading
 from audit.accesses import EVENT, STORY, Accesses
+from audit.dropped import read_dropped
 from audit.growth import LONGEST_COLUMN
 from audit.proof_routes import proof_routes
 from audit.readers import reader_of, restricted
 from audit.settings import AuditSettings
 from audit.signed import read_signed
-from audit.stories import event_body, read_recorded, read_story
+from audit.stories import begins_later, event_body, read_recorded, read_story
 from audit.tile_addresses import NotAnAddress, read_address
 from chassis.runtime import Runtime
 from chassis.server import problem
@@ -43,11 +44,13 @@ def routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRoute]:
             return problem(404, "Nothing is recorded about this id", code="unknown-id")
         async with runtime.database.connection() as connection:
             found = await read_story(connection, request.path_params["id"])
+            dropped = begins_later(found.events) and bool(await read_dropped(connection))
         if not found.events:
             return problem(404, "Nothing is recorded about this id", code="unknown-id")
         await accesses.record(STORY, reader, found.request_id or request.path_params["id"])
         events = [event_body(event) for event in found.events]
-        return _json({"request_id": found.request_id, "subjects": found.subjects, "events": events})
+        body = {"request_id": found.request_id, "subjects": found.subjects, "events": events}
+        return _json(body | {"dropped_before": dropped})
 
     async def event(request: Request) -> Response:
         if (reader := reader_of(request, settings)) is None:

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class SignedLog(NamedTuple):
-    """A log at one signed size. Everything that is proved is proved against such a size, never against the head."""
+    """A log at one signed size. Everything that is proved is proved against such a size, never against the head.
+
+    Of one that is `dropped` the tree is there, and no leaf.
+    """
 
     log_id: int
     origin: str
@@ -19,6 +22,7 @@ class SignedLog(NamedTuple):
     note: bytes
     token: bytes | None
     published_at: datetime | None
+    dropped: bool
 
 
 async def read_signed(
@@ -29,10 +33,11 @@ async def read_signed(
     is still there."""
     rows = await connection.fetch(
         """
-        SELECT DISTINCT ON (origin) log_id, origin, tree_size, note, token, published_at
+        SELECT DISTINCT ON (origin) log_id, origin, tree_size, note, token, published_at, state = 'dropped'
         FROM audit.checkpoint JOIN audit.log USING (log_id)
         WHERE ($1::text IS NULL OR origin = $1)
-            AND (state <> 'broken' OR tree_size <= (SELECT head.tree_size FROM audit.head WHERE log_id = log.log_id))
+            AND (state NOT IN ('broken', 'dropped')
+                OR tree_size <= (SELECT head.tree_size FROM audit.head WHERE log_id = log.log_id))
             AND ($2::timestamptz IS NULL OR published_at <= $2)
             AND (token IS NOT NULL OR NOT $3::bool)
         ORDER BY origin, tree_size DESC
@@ -48,7 +53,7 @@ async def read_signed_size(connection: Connection, origin: str, size: int) -> Si
     """A log at exactly this size, if that size was signed."""
     row = await connection.fetchrow(
         """
-        SELECT log_id, origin, tree_size, note, token, published_at
+        SELECT log_id, origin, tree_size, note, token, published_at, state = 'dropped'
         FROM audit.checkpoint JOIN audit.log USING (log_id) WHERE origin = $1 AND tree_size = $2
         """,
         origin,
@@ -58,5 +63,5 @@ async def read_signed_size(connection: Connection, origin: str, size: int) -> Si
 
 
 def _signed(row: Sequence[object]) -> SignedLog:
-    log_id, origin, size, note, token, published_at = row
-    return SignedLog(log_id, origin, size, str(note).encode(), token, published_at)  # type: ignore[arg-type]  # a row is untyped
+    log_id, origin, size, note, token, published_at, dropped = row
+    return SignedLog(log_id, origin, size, str(note).encode(), token, published_at, dropped)  # type: ignore[arg-type]  # a row is untyped

@@ -14,12 +14,15 @@ from audit import reading
 from audit.reading import Entry
 from contracts.envelope import Envelope, Unreadable, decode, write_time
 from contracts.identity import permit_id, workspace_id
+from contracts.topics import TOPICS
 from guichet_verify.attributes import attributes_of, data_sha256
 from guichet_verify.leaves import Claim, Record, parse, parse_blob
 
 if TYPE_CHECKING:
     from chassis.database import Connection
 
+OWN_TOPICS = tuple(topic.name for topic in TOPICS.values() if not topic.foreign)
+"""Topics whose producers promise gapless numbers; what foreign parties number is theirs."""
 LONGEST_STORY = 20_000
 """Leaves that a story is made of at most."""
 
@@ -58,6 +61,17 @@ async def read_story(connection: Connection, asked: str) -> Story:
     subjects = (request, permit_id(request), workspace_id(request)) if request else (subject,)
     entries = await reading.read_by_subject(connection, subjects, LONGEST_STORY)
     return Story(asked, request, subjects, tuple(in_order(read_events(entries))))
+
+
+def begins_later(events: Iterable[Event]) -> bool:
+    """Whether a source that numbers without a gap begins with a later number than 1."""
+    lowest: dict[tuple[str | None, str | None], int] = {}
+    for event in events:
+        said = attributes_of(event.record)
+        if said.sequence is not None and event.record.topic in OWN_TOPICS:
+            place = said.source, said.subject
+            lowest[place] = min(said.sequence, lowest.get(place, said.sequence))
+    return any(number > 1 for number in lowest.values())
 
 
 async def read_recorded(connection: Connection, event_id: str) -> list[Event]:

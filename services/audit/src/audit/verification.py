@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from audit import inspection, reading
 from audit.anchors import Anchor, differences, read_published
 from audit.completeness import check_sequences
+from audit.dropped import Dropped, read_dropped
 from audit.growth import NO_OFFSET, columns_of
 from audit.inspection import StoredBatch, StoredLeaf, StoredLog
 from audit.producers import Numbering
 from audit.report import Report
-from audit.succession import check_succession
+from audit.signing.trail import read_nodes
+from audit.succession import check_succession, read_beginnings
 from audit.windows import Windows
 from contracts.topics import TOPICS
-from guichet_verify.leaves import Claim, FirstLeaf, NotALeaf, Record, parse, parse_blob
+from guichet_verify.leaves import BREAK, Claim, FirstLeaf, NotALeaf, Record, parse, parse_blob
 from guichet_verify.notes import Key
 from guichet_verify.tiles import WIDTH, Edge, all_tiles
 from guichet_verify.tree import leaf_hash
@@ -43,8 +45,15 @@ async def verify_live(
     report = Report()
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         numbered: dict[tuple[str, int], tuple[str, Numbering]] = {}
+        dropped = await read_dropped(connection)
+        following = {first.previous_origin: first for first in await read_beginnings(connection)}
         for log in await inspection.read_stored_logs(connection):
             report.logs += 1
+            if log.dropped:
+                report.dropped += 1
+                said = dropped.by_origin.get(log.origin)
+                await _DroppedCheck(connection, log, report).run(said, following.get(log.origin))
+                continue
             # A producer numbers a partition, whatever epoch it is read into; what went before one that is left may
             # have been dropped with its epoch.
             _, numbering = numbered.get((log.topic, log.part), ("", Numbering(partial=not log.origin.endswith("/1"))))
@@ -59,7 +68,17 @@ async def verify_live(
         published = await read_published(connection, keys) if keys else []
         for difference in await differences(connection, [*anchors, *published]):
             report.fail("L3", difference.anchor.checkpoint.origin, None, difference.reason())
-        await check_sequences(connection, report)
+        await check_sequences(connection, report, dropped)
+    return report
+
+
+async def verify_log(connection: Connection, origin: str) -> Report:
+    """Checks one log whose records are there from its bytes up, inside the caller's transaction."""
+    report = Report()
+    for log in await inspection.read_stored_logs(connection):
+        if log.origin == origin:
+            report.logs += 1
+            await _LogCheck(connection, log, report, lambda _: None, Numbering(partial=True)).run()
     return report
 
 
@@ -70,23 +89,69 @@ def _check_numbers(numbered: Iterable[tuple[str, Numbering]], report: Report) ->
             report.fail("L6", origin, None, f"producer-numbers-missing: {epoch}/{first} to {last}")
 
 
-class _LogCheck:
+class _TreeCheck:
+    """The tree of one log: its tiles, and its head."""
+
+    def __init__(self, connection: Connection, log: StoredLog, report: Report) -> None:
+        self._connection, self._log, self._report = connection, log, report
+        self._edge = Edge()
+        self._whole = True
+        self._spoiled: set[int] = set()
+
+    def _fail(self, index: int | None, reason: str) -> None:
+        self._report.fail("L2", self._log.origin, index, reason)
+
+    async def _grow(self, hashes: list[bytes]) -> None:
+        """Appends hashes and compares every tile that they touch with the stored one, hash by hash.
+
+        Behind a missing leaf every hash would stand at another place: nothing is compared from there on.
+        """
+        self._edge, touched = self._edge.extend(hashes)
+        if not self._whole:
+            return
+        places = [(tile.level, tile.number) for tile in touched]
+        stored = await reading.read_tiles(self._connection, self._log.log_id, places)
+        for tile in touched:
+            found = stored.get((tile.level, tile.number), b"")
+            if found[: len(tile.hashes)] == tile.hashes:
+                continue
+            for at in range(tile.width):
+                if found[32 * at : 32 * (at + 1)] != tile.hashes[32 * at : 32 * (at + 1)]:
+                    self._differ(tile.level, tile.number * WIDTH + at)
+
+    def _differ(self, level: int, node: int) -> None:
+        """A hash is not the stored one; above leaves that differ this is no news."""
+        index = node * WIDTH**level
+        if level == 0:
+            self._spoiled.add(index // WIDTH)
+            self._fail(index, "leaf-differs-from-its-tile")
+        elif not any(index <= tile * WIDTH < index + WIDTH**level for tile in self._spoiled):
+            self._fail(index, "tile-differs")
+
+    async def _end(self) -> None:
+        if self._edge.size != self._log.size:
+            self._fail(None, "size-differs")
+        elif self._edge.root() != self._log.root:
+            self._fail(None, "head-differs")
+        expected = sum(1 for _ in all_tiles(self._log.size))
+        hashes = sum(width for _, _, width in all_tiles(self._log.size))
+        if await inspection.count_tiles(self._connection, self._log.log_id) != (expected, hashes):
+            self._fail(None, "tiles-of-another-size")
+        self._report.tiles += expected
+
+
+class _LogCheck(_TreeCheck):
     """One log, leaf by leaf."""
 
     def __init__(
         self, connection: Connection, log: StoredLog, report: Report, progress: Progress, numbering: Numbering
     ) -> None:
-        self._connection, self._log, self._report, self._progress = connection, log, report, progress
-        self._edge = Edge()
-        self._whole = True
-        self._spoiled: set[int] = set()
+        super().__init__(connection, log, report)
+        self._progress = progress
         self._next_offset = 0
         self._numbering = numbering
         self._windows = Windows(())
         self._numbered = log.topic not in TOPICS or not TOPICS[log.topic].foreign
-
-    def _fail(self, index: int | None, reason: str) -> None:
-        self._report.fail("L2", self._log.origin, index, reason)
 
     async def run(self) -> None:
         try:
@@ -151,43 +216,32 @@ class _LogCheck:
             if said is not None and (reason := self._windows.refuses(stored.leaf_index, said)) is not None:
                 self._report.fail("L5", self._log.origin, stored.leaf_index, reason)
 
-    async def _grow(self, hashes: list[bytes]) -> None:
-        """Appends hashes and compares every tile that they touch with the stored one, hash by hash.
 
-        Behind a missing leaf every hash would stand at another place: nothing is compared from there on.
-        """
-        self._edge, touched = self._edge.extend(hashes)
-        if not self._whole:
-            return
-        places = [(tile.level, tile.number) for tile in touched]
-        stored = await reading.read_tiles(self._connection, self._log.log_id, places)
-        for tile in touched:
-            found = stored.get((tile.level, tile.number), b"")
-            if found[: len(tile.hashes)] == tile.hashes:
-                continue
-            for at in range(tile.width):
-                if found[32 * at : 32 * (at + 1)] != tile.hashes[32 * at : 32 * (at + 1)]:
-                    self._differ(tile.level, tile.number * WIDTH + at)
+class _DroppedCheck(_TreeCheck):
+    """One log whose records were dropped: that it was said, when it was due, and the tree that stays of it."""
 
-    def _differ(self, level: int, node: int) -> None:
-        """A hash is not the stored one; above leaves that differ this is no news."""
-        index = node * WIDTH**level
-        if level == 0:
-            self._spoiled.add(index // WIDTH)
-            self._fail(index, "leaf-differs-from-its-tile")
-        elif not any(index <= tile * WIDTH < index + WIDTH**level for tile in self._spoiled):
-            self._fail(index, "tile-differs")
+    async def run(self, said: Dropped | None, following: FirstLeaf | None) -> None:
+        if said is None:
+            self._fail(None, "dropped-without-a-word")
+        elif not said.was_due():
+            self._fail(None, "dropped-too-early")
+        batches = _Batches(inspection.stream_batches(self._connection, self._log.log_id), self._fail)
+        async for tile in inspection.stream_leaf_tiles(self._connection, self._log.log_id):
+            await self._grow([tile[at : at + 32] for at in range(0, len(tile), 32)])
+        await batches.end(self._edge.size, None)
+        self._report.batches += batches.count
+        await self._end()
+        if said is not None and not await self._is(said, following):
+            self._fail(None, "dropped-otherwise-than-said")
 
-    async def _end(self) -> None:
-        if self._edge.size != self._log.size:
-            self._fail(None, "size-differs")
-        elif self._edge.root() != self._log.root:
-            self._fail(None, "head-differs")
-        expected = sum(1 for _ in all_tiles(self._log.size))
-        hashes = sum(width for _, _, width in all_tiles(self._log.size))
-        if await inspection.count_tiles(self._connection, self._log.log_id) != (expected, hashes):
-            self._fail(None, "tiles-of-another-size")
-        self._report.tiles += expected
+    async def _is(self, said: Dropped, following: FirstLeaf | None) -> bool:
+        """What was said is what the next epoch names, and where the tree leads; a broken log may have lost leaves."""
+        size, root = said.fact.size, said.root
+        if following is not None and (following.previous_size, following.previous_root) != (size, root):
+            return False
+        if size > self._log.size:
+            return following is None or following.reason == BREAK
+        return (await read_nodes(self._connection, self._log.log_id, [(0, size)]))[0] == root
 
 
 class _Window(NamedTuple):

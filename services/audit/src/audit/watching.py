@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from audit.dropped import NOTHING, DroppedEpochs
 from audit.producers import Numbering, runs
 from contracts.topics import CHECKPOINTS, TOPICS
 from guichet_verify.attributes import Attributes, attributes_of
@@ -127,8 +128,14 @@ class Watch:
         return {gap for gap, since in self._since.items() if now - since >= grace or gap.kind in AT_ONCE}
 
 
-def subject_gaps(source: str, subject: str, sequences: Iterable[int]) -> list[Gap]:
-    """The numbers below the highest that no recorded event of this source and subject bears."""
+def subject_gaps(source: str, subject: str, sequences: Iterable[int], dropped: DroppedEpochs = NOTHING) -> list[Gap]:
+    """The numbers below the highest that no recorded event of this source and subject bears, nor bore in an epoch that
+    was dropped."""
     known = set(sequences)
-    missing = [number for number in range(1, max(known, default=0)) if number not in known]
-    return [Gap(SUBJECT_SEQUENCE, source, subject, "", -1, first, last) for first, last in runs(missing)]
+    since = dropped.first(min(known, default=1))
+    missing = [number for number in range(since, max(known, default=0)) if number not in known]
+    return [
+        Gap(SUBJECT_SEQUENCE, source, subject, "", -1, first, last)
+        for run in runs(missing)
+        for first, last in dropped.missing(source, subject, *run)
+    ]

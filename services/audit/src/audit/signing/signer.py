@@ -74,6 +74,8 @@ class Signer:
             held = self._state.get(head.origin)
             if held is not None and held.state == BROKEN:
                 continue
+            if head.dropped and (held is None or head.size < held.size):
+                continue  # What a log that is over lost, its next epoch names.
             if head.size > (held.size if held else 0) and not (head.active and _is_newest(head.origin, newest)):
                 # What it holds beyond the size that the next epoch names is in no tree, and is never signed here.
                 if head.active:
@@ -127,10 +129,14 @@ class Signer:
         return newest
 
     async def _recovered(self, connection: Connection, head: Head, held: Signed) -> None:
-        """A log that was smaller than signed is as large again, with the same root; its leaves are hashed again."""
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            frontier = await self._extend(connection, head, Frontier())
-        self._frontiers[head.origin] = frontier
+        """A log that was smaller than signed is as large again, with the same root; its leaves are hashed again, or
+        of one that was dropped its tiles are looked at."""
+        if head.dropped:
+            if (await trail.read_nodes(connection, head.log_id, [(0, head.size)]))[0] != head.root:
+                raise Unfit("tiles-differ-from-the-head")
+        else:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                self._frontiers[head.origin] = await self._extend(connection, head, Frontier())
         self._state.mark(head.origin, SIGNING)
         log.warning("log_recovered", log=head.origin, signed=held.size)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 import asyncpg
 
 from audit.anchors import Anchor, Silent, ask_witness, read_published
+from audit.persons import PERSON
 from audit.signing import trail
 from audit.signing.state import SignerState
 from chassis.logs import logger
@@ -15,7 +15,6 @@ from guichet_verify.checkpoints import open_checkpoint
 from guichet_verify.notes import Key, NotANote
 
 log = logger(component="signer")
-_PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
 
 
 class MayNotStart(Exception):
@@ -44,7 +43,7 @@ async def initialise(
     """
     if state.all():
         raise MayNotStart("the state is not empty: nothing is to be initialised")
-    if len(set(by)) != 2 or not all(_PERSON.fullmatch(each) for each in by):
+    if len(set(by)) != 2 or not all(PERSON.fullmatch(each) for each in by):
         raise MayNotStart("two different persons have to say so: --by A --by B")
     notes, published = await _signed_before(url, keys)
     known = {}

@@ -15,20 +15,21 @@ PAGE = 2_048
 
 
 class Head(NamedTuple):
-    """A log as the database says it stands; `active` while it is being written."""
+    """A log as the database says it stands; `active` while it is being written, `dropped` when its records are gone."""
 
     log_id: int
     origin: str
     size: int
     root: bytes
     active: bool = True
+    dropped: bool = False
 
 
 async def read_heads(connection: Connection) -> list[Head]:
     """Every log that has leaves."""
     rows = await connection.fetch(
-        "SELECT log_id, origin, tree_size, root, state = 'active' FROM audit.log JOIN audit.head USING (log_id) "
-        "WHERE tree_size > 0 ORDER BY log_id"
+        "SELECT log_id, origin, tree_size, root, state = 'active', state = 'dropped' "
+        "FROM audit.log JOIN audit.head USING (log_id) WHERE tree_size > 0 ORDER BY log_id"
     )
     return [Head(*row) for row in rows]
 
