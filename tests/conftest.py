@@ -66,7 +66,7 @@ async def kafka(broker: Kafka) -> str:
 @pytest.fixture(scope="session")
 async def postgres(stack_home: Path) -> AsyncIterator[Postgres]:
     """A real server: `superuser_url`, and `await create_database()` for the URL of a new empty database."""
-    server = Postgres(stack_home)
+    server = Postgres(stack_home, throwaway=True)
     try:
         await server.start()
         yield server

@@ -80,7 +80,7 @@ def home():
 @pytest.fixture
 async def own_server(trail, home):
     """The trail's database on a server that only this test uses, and may kill."""
-    server = Postgres(home)
+    server = Postgres(home, throwaway=True)
     await server.start()
     try:
         connection = await asyncpg.connect(server.superuser_url)

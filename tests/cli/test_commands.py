@@ -26,7 +26,7 @@ Guichet = Callable[..., Awaitable[Ran]]
 @pytest.fixture(scope="module")
 async def home() -> AsyncIterator[Path]:
     folder = new_home("commands")
-    await Stack.start(folder, supervised=False, sandbox_start=load_scenario().start)
+    await Stack.start(folder, supervised=False, sandbox_start=load_scenario().start, throwaway=True)
     yield folder
     left = await Stack(folder).down()
     shutil.rmtree(folder, ignore_errors=True)

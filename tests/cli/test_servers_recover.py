@@ -107,11 +107,13 @@ async def test_three_brokers_go_on_acknowledging_when_one_is_killed_and_take_it_
     assert not list(processes.members(home))
 
 
-async def test_a_killed_server_comes_back_with_its_data_and_without_its_stale_lock(home: Path) -> None:
-    server = Postgres(home)
+@pytest.mark.parametrize("throwaway", [False, True])
+async def test_a_killed_server_comes_back_with_its_data_and_without_its_stale_lock(home: Path, throwaway: bool) -> None:
+    server = Postgres(home, throwaway=throwaway)
     await server.start()
     url = await server.create_database("kept")
     connection = await asyncpg.connect(url)
+    assert await connection.fetchval("SHOW fsync") == ("off" if throwaway else "on")
     await connection.execute("CREATE TABLE facts AS SELECT 1 AS number")
     assert server.process
     server.process.send(signal.SIGKILL)

@@ -47,6 +47,22 @@ async def new_home() -> AsyncIterator[NewHome]:
         assert left == [] and found == []
 
 
+@pytest.fixture(scope="module")
+async def standing_home() -> AsyncIterator[Path]:
+    """The folder of a stack that several tests kill and bring back: none of them needs it new."""
+    home = fresh_home("stack")
+    yield home
+    left = await Stack(home).down()
+    shutil.rmtree(home, ignore_errors=True)
+    assert left == []
+
+
+@pytest.fixture
+async def standing(standing_home: Path) -> StackState:
+    """It stands, ready and supervised, whatever the test before left of it."""
+    return await Stack.start(standing_home, sandbox_start=START, throwaway=True)
+
+
 async def until(fact: Callable[[], Awaitable[bool]], what: str, seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not await fact():
@@ -91,9 +107,8 @@ def _is_ours(pid: int, home: Path) -> bool:
     return any(each.pid == pid for each in processes.members(home))
 
 
-async def test_the_supervisor_brings_back_whatever_is_killed(new_home: NewHome) -> None:
-    home = new_home()
-    await Stack.start(home, sandbox_start=START)
+async def test_the_supervisor_brings_back_whatever_is_killed(standing: StackState) -> None:
+    home = standing.home
     for name in ("compliance", "kafka-1", "postgres"):
         victim = process(home, name)
         victim.send(signal.SIGKILL)
@@ -101,23 +116,21 @@ async def test_the_supervisor_brings_back_whatever_is_killed(new_home: NewHome) 
         await wait_quiet(state, 120)
 
 
-async def test_up_recovers_a_stack_of_which_everything_was_killed(new_home: NewHome) -> None:
-    home = new_home()
-    state = await Stack.start(home, sandbox_start=START)
+async def test_up_recovers_a_stack_of_which_everything_was_killed(standing: StackState) -> None:
+    state = standing
     before = await clock_now(state)
     for each in reversed(state.processes()):
         each.send(signal.SIGKILL)
-    recovered = await Stack.start(home)
-    assert (await report(home, recovered))["ready"]
+    recovered = await Stack.start(state.home)
+    assert (await report(state.home, recovered))["ready"]
     assert recovered.kafka == state.kafka and recovered.postgres.port == state.postgres.port
     assert await clock_now(recovered) >= before
     assert recovered.supervisor and state.supervisor and recovered.supervisor.pid != state.supervisor.pid
 
 
-async def test_services_are_told_when_a_port_that_was_taken_is_chosen_anew(new_home: NewHome) -> None:
-    home = new_home()
-    state = await Stack.start(home, supervised=False, sandbox_start=START)
-    for each in state.processes():
+async def test_services_are_told_when_a_port_that_was_taken_is_chosen_anew(standing: StackState) -> None:
+    home, state = standing.home, standing
+    for each in reversed(state.processes()):  # The supervisor first: it would bring back the others.
         each.send(signal.SIGKILL)
         each.ended_within(10)
     with socket.create_server(("127.0.0.1", state.brokers[0].port)):
@@ -134,10 +147,10 @@ async def test_services_are_told_when_a_port_that_was_taken_is_chosen_anew(new_h
     await wait_quiet(recovered)  # By a state from before that.
 
 
-async def test_two_stacks_stand_side_by_side(new_home: NewHome) -> None:
-    one, other = new_home(), new_home()
-    first = await Stack.start(one, supervised=False, sandbox_start=START)
-    second = await Stack.start(other, supervised=False, sandbox_start=START)
+async def test_two_stacks_stand_side_by_side(new_home: NewHome, standing: StackState) -> None:
+    one, other = new_home(), standing.home
+    first = await Stack.start(one, supervised=False, sandbox_start=START, throwaway=True)
+    second = standing
     assert first.kafka != second.kafka and first.postgres.port != second.postgres.port
     assert set(first.service_urls()).isdisjoint(second.service_urls())
     assert await Stack(one).down() == []
@@ -190,7 +203,7 @@ async def test_a_process_whose_first_thread_has_ended_holds_its_port_until_the_o
 
 async def test_three_brokers_serve_four_services(new_home: NewHome) -> None:
     home = new_home()
-    state = await Stack.start(home, brokers=3, sandbox_start=START)
+    state = await Stack.start(home, brokers=3, sandbox_start=START, throwaway=True)
     assert len(state.kafka.split(",")) == 3
     victim = process(home, "kafka-2")
     victim.send(signal.SIGKILL)

@@ -13,6 +13,7 @@ from guichet.demo.researcher import count_rows, login
 from guichet.demo.scenario import load_scenario
 from guichet.publishing import clock_now, publish
 from guichet.stack.quiet import wait_quiet
+from guichet.stack.services import desk_of
 from programs import run_guichet
 from provisioning.environments import Refused
 from stacks import Json, StartStack, until
@@ -41,9 +42,13 @@ async def test_workspaces_move_by_themselves_to_where_their_permit_lets_them(sta
         assert ran.code == 0, ran.err
         return ran.json  # type: ignore[no-any-return]  # what a command prints is JSON
 
+    def are(lines: list[Json], wanted: dict[str, tuple[str, str]]) -> bool:
+        found = {line["workspace_id"]: (line["state"], line["environment_id"]) for line in lines}
+        return {request: found.get(workspace_id(request)) for request in wanted} == wanted
+
     async def stands(wanted: dict[str, tuple[str, str]]) -> bool:
-        lines = {line["workspace_id"]: (line["state"], line["environment_id"]) for line in await guichet(*LIST)}
-        return {request: lines.get(workspace_id(request)) for request in wanted} == wanted
+        async with desk_of(state) as desk:
+            return are(await desk.list_workspaces(None), wanted)
 
     async def judged(request: str) -> tuple[str, bool]:
         async with httpx.AsyncClient() as client:
@@ -69,6 +74,7 @@ async def test_workspaces_move_by_themselves_to_where_their_permit_lets_them(sta
     await guichet("environments", "disqualify", LOST, "HDS")
     there = dict.fromkeys((*moving, id_of(of_today)), ("open", TARGET)) | {staying: ("person-needed", LOST)}
     await until(partial(stands, there), "four workspaces in their new place, and one that needs a person")
+    assert are(await guichet("workspaces", "list"), there)
     await wait_quiet(state)
     for request in moving:
         with pytest.raises(Refused):
@@ -89,6 +95,3 @@ async def test_workspaces_move_by_themselves_to_where_their_permit_lets_them(sta
     await guichet("environments", "qualify", LOST, "HDS", "--to", "2032-12-31")
     await until(partial(stands, {staying: ("open", LOST)}), "the one that could not move, open where it was")
     assert await count_rows(await login(state, staying, person)) == rows[staying]
-
-
-LIST = ("workspaces", "list")

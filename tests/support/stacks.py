@@ -33,7 +33,7 @@ async def stack_of(kind: str) -> AsyncIterator[tuple[Path, StackState]]:
     """A supervised stack and its home, that stands while the context is open; it leaves neither process nor folder."""
     home = new_home(kind)
     try:
-        yield home, await Stack.start(home, sandbox_start=START)
+        yield home, await Stack.start(home, sandbox_start=START, throwaway=True)
     finally:
         left = await Stack(home).down()
         shutil.rmtree(home, ignore_errors=True)

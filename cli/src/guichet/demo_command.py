@@ -51,7 +51,7 @@ async def _demo(home: Path, keep: bool, as_json: bool) -> dict[str, Any]:
     start = time.monotonic()
     say = (lambda _: None) if as_json else console.say
     story = Story(load_scenario())
-    stack = Stack(home)
+    stack = Stack(home, throwaway=not keep)
     try:
         with console.progress(quiet=as_json) as tell:
             stack.tell = tell

@@ -205,7 +205,7 @@ async def test_it_waits_for_a_broker_that_is_down_and_takes_requests_meanwhile(
 async def test_it_waits_for_a_database_that_is_down_at_the_start_and_later(
     tiny: RunTiny, servers: str, name: str, folder: Path
 ) -> None:
-    server = Postgres(folder)
+    server = Postgres(folder, throwaway=True)
     await server.start()
     url = await server.create_database()
     await server.stop()

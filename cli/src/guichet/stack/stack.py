@@ -40,10 +40,20 @@ def _running(process: Process | None) -> Running | None:
 class Stack:
     """The stack in one home folder. Every step looks at what already stands, so that a killed `up` is just repeated."""
 
-    def __init__(self, home: Path, *, brokers: int = 1, replicas: int = 1, tell: Tell = lambda _: None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        brokers: int = 1,
+        replicas: int = 1,
+        throwaway: bool = False,
+        tell: Tell = lambda _: None,
+    ) -> None:
+        """`throwaway`: nobody wants the data of a new stack after its end, as `Postgres` has it."""
         self.home = home.resolve()
         self.brokers = brokers
         self.replicas = replicas
+        self.throwaway = throwaway
         self.tell = tell
 
     @classmethod
@@ -55,10 +65,11 @@ class Stack:
         replicas: int = 1,
         sandbox_start: datetime | None = None,
         supervised: bool = True,
+        throwaway: bool = False,
         tell: Tell = lambda _: None,
     ) -> StackState:
         """Brings a stack up in the background and returns when it is ready; `await Stack(home).down()` ends it."""
-        stack = cls(home, brokers=brokers, replicas=replicas, tell=tell)
+        stack = cls(home, brokers=brokers, replicas=replicas, throwaway=throwaway, tell=tell)
         state = await stack.up(sandbox_start=sandbox_start)
         return await stack.supervise() if supervised else state
 
@@ -129,6 +140,7 @@ class Stack:
             state.postgres.superuser,
             state.postgres.password,
             state.postgres.running.process("postgres") if state.postgres.running else None,
+            throwaway=self.throwaway,
         )
         kafka = self._kafka(state)
         before = (state.kafka, state.postgres.port)
