@@ -26,6 +26,7 @@ from audit.signing.state import RECOVERING, SIGNING, SignerState
 from audit.watching import SUBJECT_SEQUENCE, Gap, subject_gaps
 from chassis.transaction import Transaction
 from contracts.envelope import Envelope, encode
+from contracts.topics import ACCESS
 from guichet.replay.instants import sizes_now
 from guichet.replay.recorded import dropped_among, records_until
 from guichet_verify.checkpoints import open_checkpoint
@@ -186,13 +187,14 @@ async def test_a_number_that_was_dropped_is_not_missed_and_one_that_never_came_s
     dropped = await superuser(trail, read_dropped)
     numbers = [int(row["sequence"]) for row in await trail.fetch(NUMBERS, REQUEST)]
     assert numbers == [3, 5], "1 and 2 went before them, and 4 lay in a partition that was read faster"
-    assert subject_gaps("guichet/intake", REQUEST, numbers, dropped) == []
+    assert subject_gaps("guichet/intake", REQUEST, numbers, trail.topic, dropped) == []
     await say(trail, REQUEST, 8)
     await trail.record()
     assert [each.reason for each in (await trail.verify()).failures] == [
         f"sequence-missing: guichet/intake {REQUEST} 6 to 7"
     ]
-    (gap,) = subject_gaps("guichet/intake", REQUEST, [*numbers, 8], dropped)
+    assert subject_gaps("guichet/intake", REQUEST, [3], ACCESS, dropped)[0].last == 2, "another stream is whole"
+    (gap,) = subject_gaps("guichet/intake", REQUEST, [*numbers, 8], trail.topic, dropped)
     assert (gap.first, gap.last) == (6, 7)
 
 

@@ -92,7 +92,7 @@ def drop(
     if bool(origins) == due:
         raise typer.BadParameter("name epochs, or --due")
     try:
-        asyncio.run(_drop(origins or [], by, dry_run))
+        asyncio.run(_drop(list(dict.fromkeys(origins or [])), by, dry_run))
     except NotDropped as error:
         raise StackError(
             "nothing is dropped:" + "".join(f"\n  {each}" for each in error.problems), "guichet audit epoch ended"

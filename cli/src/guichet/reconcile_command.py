@@ -55,13 +55,16 @@ async def _reconcile(state: StackState) -> tuple[int, list[Unsaid]]:
         for url, rows in said.items():
             gone: list[Unsaid] = []
             for source, subject, last in rows:
-                lowest = await trail.fetchval(_LOWEST, subject, source)
-                if lowest is None and dropped:
+                known = await trail.fetchrow(_LOWEST, subject, source)
+                if known["lowest"] is None:
                     gone.append(Unsaid(source, subject, 1, last))
                     continue
-                for hole in await trail.fetch(_HOLES, subject, source, last, dropped.first(lowest or 1) - 1):
-                    for first, until in dropped.missing(source, subject, hole["first"], hole["last"]):
-                        unsaid.append(Unsaid(source, subject, first, until))
+                first = dropped.first(known["lowest"], known["topic"])
+                for hole in await trail.fetch(_HOLES, subject, source, last, first - 1):
+                    unsaid += [
+                        Unsaid(source, subject, *missing)
+                        for missing in dropped.missing(source, subject, hole["first"], hole["last"])
+                    ]
             unsaid += await _said_later(url, gone, dropped_until(dropped)) if gone else []
     return sum(map(len, said.values())), unsaid
 
@@ -95,7 +98,10 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 _FACTS = "SELECT sequence, topic, time FROM chassis.facts WHERE subject = $1 AND source = $2 ORDER BY sequence"
 
-_LOWEST = "SELECT min(sequence) FROM audit.entry WHERE subject = $1 AND source = $2"
+_LOWEST = """
+SELECT min(sequence) AS lowest, min(topic) AS topic FROM audit.entry JOIN audit.log USING (log_id)
+WHERE subject = $1 AND source = $2
+"""
 
 _HOLES = """
 SELECT previous + 1 AS first, sequence - 1 AS last FROM (

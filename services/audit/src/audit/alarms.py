@@ -68,8 +68,8 @@ class Alarms:
             looked_at = {*settled, *((gap.source, gap.subject) for gap in of_subjects)}
             dropped = await read_dropped(connection) if looked_at else NOTHING
             for source, subject in looked_at:
-                sequences = await _sequences(connection, source, subject)
-                gaps = subject_gaps(source, subject, sequences, dropped)
+                topic, sequences = await _sequences(connection, source, subject)
+                gaps = subject_gaps(source, subject, sequences, topic, dropped)
                 missing.update(gaps)
                 lasting.update(gaps)
                 # What was missing in an epoch that was dropped is missing for ever: nothing came.
@@ -124,13 +124,15 @@ def _fact(kind: type[GapFound] | type[GapClosed], gap: Gap) -> GapFound | GapClo
     )
 
 
-async def _sequences(connection: Connection, source: str, subject: str) -> list[int]:
+async def _sequences(connection: Connection, source: str, subject: str) -> tuple[str, list[int]]:
+    """The numbers that are recorded, and a topic that they are on."""
     rows = await connection.fetch(
-        "SELECT DISTINCT sequence FROM audit.entry WHERE subject = $1 AND source = $2 AND sequence IS NOT NULL",
+        "SELECT DISTINCT topic, sequence FROM audit.entry JOIN audit.log USING (log_id) "
+        "WHERE subject = $1 AND source = $2 AND sequence IS NOT NULL",
         subject,
         source,
     )
-    return [row["sequence"] for row in rows]
+    return min((row["topic"] for row in rows), default=""), [row["sequence"] for row in rows]
 
 
 _KNOWN = "SELECT kind, source, subject, topic, part, first_missing, last_missing FROM audit.gap"

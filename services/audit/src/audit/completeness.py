@@ -23,7 +23,7 @@ async def check_sequences(connection: Connection, report: Report, dropped: Dropp
     """
     async for row in connection.cursor(_TOTALS, stories.OWN_TOPICS, prefetch=1000):
         report.sequences += 1
-        source, subject, first = row["source"], row["subject"], dropped.first(row["lowest"])
+        source, subject, first = row["source"], row["subject"], dropped.first(row["lowest"], row["topic"])
         if row["highest"] - first + 1 == row["given"]:
             continue
         for hole in await connection.fetch(_HOLES, stories.OWN_TOPICS, source, subject, first - 1):
@@ -47,7 +47,8 @@ async def check_sequences(connection: Connection, report: Report, dropped: Dropp
 
 
 _TOTALS = """
-SELECT source, subject, min(sequence) AS lowest, max(sequence) AS highest, count(DISTINCT sequence) AS given
+SELECT source, subject, min(topic) AS topic,
+       min(sequence) AS lowest, max(sequence) AS highest, count(DISTINCT sequence) AS given
 FROM audit.entry JOIN audit.log USING (log_id)
 WHERE sequence IS NOT NULL AND source IS NOT NULL AND subject IS NOT NULL AND topic = ANY($1::text[])
 GROUP BY source, subject ORDER BY subject, source

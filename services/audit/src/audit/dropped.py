@@ -16,6 +16,7 @@ from audit.stories import record_of
 from audit.succession import read_beginnings
 from contracts.envelope import Unreadable, decode
 from contracts.system import EpochDropped
+from contracts.topics import stream_of
 from guichet_verify.leaves import NotALeaf, Record
 
 if TYPE_CHECKING:
@@ -47,17 +48,19 @@ class Dropped(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DroppedEpochs:
-    """What is known to be dropped, by origin; without any, every number of every subject has to be there."""
+    """What is known to be dropped, by origin, and the numbers that this was said to leave out."""
 
     by_origin: Mapping[str, Dropped]
     numbers: Mapping[tuple[str, str], frozenset[int]]
 
-    def __bool__(self) -> bool:
-        return bool(self.by_origin)
+    def of_stream(self, topic: str) -> bool:
+        """Whether anything of the stream of this topic was dropped."""
+        return any(stream_of(_topic(origin)) == stream_of(topic) for origin in self.by_origin)
 
-    def first(self, lowest: int) -> int:
-        """From where on the numbers of a subject have to be there, of which `lowest` is the lowest that is."""
-        return lowest if self.by_origin else 1
+    def first(self, lowest: int, topic: str) -> int:
+        """From where on the numbers of a subject have to be there, of which `lowest` is the lowest that is, on `topic`:
+        from 1 where nothing of its stream was dropped."""
+        return lowest if self.of_stream(topic) else 1
 
     def missing(self, source: str, subject: str, first: int, last: int) -> Iterator[tuple[int, int]]:
         """What of a hole is no number of a dropped epoch, as runs; both ends included."""
@@ -87,9 +90,13 @@ def dropped_until(dropped: DroppedEpochs) -> dict[str, datetime]:
     """By topic, the end of the newest epoch that was dropped: what was said until then can have been in it."""
     until: dict[str, datetime] = {}
     for origin, each in dropped.by_origin.items():
-        topic = origin.rsplit("/", 3)[1]
+        topic = _topic(origin)
         until[topic] = max(each.fact.ended_at, until.get(topic, each.fact.ended_at))
     return until
+
+
+def _topic(origin: str) -> str:
+    return origin.rsplit("/", 3)[1]
 
 
 def said_by(record: Record) -> tuple[EpochDropped, datetime] | None:

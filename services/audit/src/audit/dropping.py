@@ -272,8 +272,9 @@ WITH going AS (
 ), lowest AS (
     SELECT source, subject, min(sequence) AS lowest FROM staying GROUP BY 1, 2
 )
-SELECT origin, source, subject, sequence FROM going JOIN lowest USING (source, subject)
-WHERE sequence > lowest AND (source, subject, sequence) NOT IN (SELECT source, subject, sequence FROM staying)
+SELECT origin, source, subject, sequence
+FROM going JOIN lowest USING (source, subject) LEFT JOIN staying USING (source, subject, sequence)
+WHERE sequence > lowest AND staying.sequence IS NULL
 ORDER BY 1, 2, 3, 4
 """
 

@@ -22,6 +22,7 @@ from audit.stories import begins_later, event_body, read_recorded, read_story
 from audit.tile_addresses import NotAnAddress, read_address
 from chassis.runtime import Runtime
 from chassis.server import problem
+from contracts.topics import REQUESTS
 
 _LEVEL = re.compile(r"0|[1-9][0-9]?", re.ASCII)
 
@@ -44,7 +45,7 @@ def routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRoute]:
             return problem(404, "Nothing is recorded about this id", code="unknown-id")
         async with runtime.database.connection() as connection:
             found = await read_story(connection, request.path_params["id"])
-            dropped = begins_later(found.events) and bool(await read_dropped(connection))
+            dropped = begins_later(found.events) and (await read_dropped(connection)).of_stream(REQUESTS)
         if not found.events:
             return problem(404, "Nothing is recorded about this id", code="unknown-id")
         await accesses.record(STORY, reader, found.request_id or request.path_params["id"])

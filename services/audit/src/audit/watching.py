@@ -128,11 +128,13 @@ class Watch:
         return {gap for gap, since in self._since.items() if now - since >= grace or gap.kind in AT_ONCE}
 
 
-def subject_gaps(source: str, subject: str, sequences: Iterable[int], dropped: DroppedEpochs = NOTHING) -> list[Gap]:
-    """The numbers below the highest that no recorded event of this source and subject bears, nor bore in an epoch that
-    was dropped."""
+def subject_gaps(
+    source: str, subject: str, sequences: Iterable[int], topic: str = "", dropped: DroppedEpochs = NOTHING
+) -> list[Gap]:
+    """The numbers below the highest that no recorded event of this source and subject on `topic` bears, nor bore in an
+    epoch that was dropped."""
     known = set(sequences)
-    since = dropped.first(min(known, default=1))
+    since = dropped.first(min(known, default=1), topic)
     missing = [number for number in range(since, max(known, default=0)) if number not in known]
     return [
         Gap(SUBJECT_SEQUENCE, source, subject, "", -1, first, last)

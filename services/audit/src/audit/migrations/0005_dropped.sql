@@ -35,9 +35,9 @@ BEGIN
             $sql$
             DELETE FROM audit.blob
             WHERE digest IN (SELECT substr(leaf, length(leaf) - 31) FROM %s WHERE substr(leaf, 5, 1) = '\x02')
-                AND digest NOT IN (
-                    SELECT substr(leaf, length(leaf) - 31) FROM audit.entry
-                    WHERE log_id <> $1 AND substr(leaf, 5, 1) = '\x02')
+                AND NOT EXISTS (
+                    SELECT FROM audit.entry
+                    WHERE log_id <> $1 AND substr(leaf, 5, 1) = '\x02' AND substr(leaf, length(leaf) - 31) = digest)
             $sql$, place) USING wanted;
         ALTER TABLE audit.blob ENABLE ALWAYS TRIGGER h2_delete;
     END IF;
