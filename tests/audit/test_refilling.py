@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 from tests.audit.conftest import NAME
 from tests.audit.test_ingest import delete_before
-from tests.audit.test_restoring import heads, own
+from tests.audit.test_restoring import HEADS, heads, own
 
 from audit.anchors import SIGNER, WITNESS, Anchor, differences
 from audit.breaking import break_log
@@ -14,13 +14,14 @@ from audit.dropped import NOTHING
 from audit.epochs import open_epoch
 from audit.exporting import Wanted
 from audit.refilling import refill
-from audit.restoring import begin_as_announced, catch_up, take_up_numbers
+from audit.restoring import NotCaughtUp, begin_as_announced, catch_up, take_up_numbers
 from audit.succession import read_beginnings
 from audit.verification import verify_live
 from chassis.database import Database
 from chassis.ends import Ends
+from guichet_verify.checkpoints import Checkpoint
 from guichet_verify.manifest import ALL, LOG, SUBJECT
-from signed_trails import POLICY, REQUEST, export, say, sign
+from signed_trails import KEY, POLICY, REQUEST, export, say, sign
 
 
 async def spans(trail):
@@ -245,3 +246,55 @@ async def test_a_trail_that_is_not_the_one_that_was_signed_is_named_with_both_si
         await connection.close()
     assert (report.exit_code, len(report.failures)) == (13, 3)
     assert report.failures[-1].reason == "fork: another root at size 6 than the witness holds"
+
+
+async def test_a_trail_from_before_a_break_is_read_on_past_what_the_break_names_as_lost(trail, tmp_path):
+    """The signer was as far as size 8 when the database and the broker lost records 3 to 6; then a copy from before the
+    break is all that there is."""
+    for number in range(3):
+        await trail.send(b"%d" % number)
+    await trail.record()
+    await sign(trail)
+    await trail.database.close()
+    name = trail.url.rpartition("/")[2]
+    copy = f"{trail.url}_copy"
+    await trail.postgres.execute(f'CREATE DATABASE "{name}_copy" TEMPLATE "{name}"')
+    trail.database = Database(trail.url_of("audit_ingest"), service="audit")
+    await trail.database.open()
+    for number in range(3, 7):
+        await trail.send(b"%d" % number)
+    await delete_before(trail, 7)
+    signed = Checkpoint(f"{NAME}/trail/{trail.topic}/0/1", 8, bytes(32))
+    connection = await asyncpg.connect(trail.url)
+    try:
+        _, lost = await break_log(connection, NAME, signed.origin, (7, 7), ("one", "two"), signed, KEYS)
+        assert lost == [(3, 7)]
+        announced = {first.origin: first for first in await read_beginnings(connection)}
+    finally:
+        await connection.close()
+    await trail.send(b"7")
+    await trail.record()
+    await sign(trail)
+    before = await heads(trail)
+    await export(trail, tmp_path / "after", Wanted(ALL))
+    await rebuilt(trail, [tmp_path / "after"], announced)
+    assert await heads(trail) == before, "a bundle from after the break has all that there is"
+
+    trail.url = copy
+    connection = await asyncpg.connect(trail.url)
+    try:
+        unnamed = {
+            origin: first._replace(lost=((3, 5),)) if first.lost else first for origin, first in announced.items()
+        }
+        url = trail.url_of("audit_ingest")
+        with pytest.raises(NotCaughtUp, match="records-lost: offsets 3 to 6"):
+            await catch_up(connection, url, [trail.kafka], NAME, unnamed, trail.topics)
+        await catch_up(connection, url, [trail.kafka], NAME, announced, trail.topics)
+        assert [tuple(row) for row in await connection.fetch(HEADS)] == before
+        assert await differences(connection, [Anchor(SIGNER, signed)]) == []
+        assert [each for each in (await verify_live(connection)).failures if each.level == "L2"] == []
+    finally:
+        await connection.close()
+
+
+KEYS = (KEY.log_key,)

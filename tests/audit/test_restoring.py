@@ -34,8 +34,10 @@ def own(number, sequence, epoch):
 
 
 async def heads(trail):
-    rows = await trail.fetch("SELECT origin, tree_size, root FROM audit.log JOIN audit.head USING (log_id) ORDER BY 1")
-    return [tuple(row) for row in rows]
+    return [tuple(row) for row in await trail.fetch(HEADS)]
+
+
+HEADS = "SELECT origin, tree_size, root FROM audit.log JOIN audit.head USING (log_id) ORDER BY 1"
 
 
 async def test_a_lost_database_is_built_again_from_the_topics_to_the_same_roots(trail):

@@ -18,7 +18,7 @@ from guichet_verify.bundle import Bundle
 from guichet_verify.checkpoints import Checkpoint, open_checkpoint
 from guichet_verify.container import Container
 from guichet_verify.contents import split_entries
-from guichet_verify.leaves import Claim, FirstLeaf, Record, parse, parse_blob
+from guichet_verify.leaves import BREAK, Claim, FirstLeaf, Record, parse, parse_blob
 from guichet_verify.members import tile_width
 from guichet_verify.policy import Policy
 from guichet_verify.tiles import WIDTH
@@ -179,6 +179,15 @@ def _dropped(wholes: Sequence[Whole]) -> DroppedEpochs:
     return gathered(Dropped(*each) for each in said if each is not None)
 
 
+def _goes_on(before: Whole, first: FirstLeaf) -> bool:
+    """Whether a log is what this first leaf names; what was lost of a broken one is in no bundle."""
+    if before.origin != first.previous_origin:
+        return False
+    if first.reason == BREAK and before.size < first.previous_size:
+        return True
+    return (before.size, before.signed[before.size]) == (first.previous_size, first.previous_root)
+
+
 def _is_dropped(first: FirstLeaf, dropped: DroppedEpochs) -> bool:
     """Whether what goes before this first leaf was dropped as it names it."""
     before = dropped.by_origin.get(first.previous_origin)
@@ -193,11 +202,7 @@ def _gaps(name: str, wholes: Sequence[Whole], spans: Mapping[tuple[str, int], Sp
         before, first = newest.get((whole.topic, whole.part)), whole.first
         if before is None and first.previous_origin and not _is_dropped(first, dropped):
             yield f"{first.previous_origin}: goes before {whole.origin}, and is in no bundle"
-        elif before is not None and (before.origin, before.size, before.signed[before.size]) != (
-            first.previous_origin,
-            first.previous_size,
-            first.previous_root,
-        ):
+        elif before is not None and not _goes_on(before, first):
             yield f"{before.origin}: is not what {whole.origin} goes on from"
         newest[whole.topic, whole.part] = whole
     for (topic, part), (oldest, _) in sorted(spans.items()):

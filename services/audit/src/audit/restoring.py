@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from aiokafka import TopicPartition
+
 from audit import storage
 from audit.anchors import Anchor, stream_published
 from audit.dropped import NOTHING, DroppedEpochs, read_said
 from audit.dropping import drop_records, unsigned
 from audit.growth import Log
-from audit.ingest import Ingest
+from audit.ingest import Halt, Ingest
 from audit.openings import open_again
 from audit.publication import gained_lines
 from audit.signing.trail import read_nodes
@@ -76,7 +78,7 @@ async def catch_up(
     seconds: float = 3600,
 ) -> None:
     """Reads on from where the database is until nothing is left to read, each log no further than where it ended, and
-    on into the epochs that were announced.
+    on into the epochs that were announced. What the next epoch of a broken log names as lost is not waited for.
 
     `url` is the writer's, `connection` a superuser's: he alone opens a log. Raises NotCaughtUp.
     """
@@ -84,7 +86,19 @@ async def catch_up(
     until = {origin: first.previous_size for origin, first in after.items()}
     topics = tuple(topics)
     while True:
-        await _read_on(url, kafka, name, topics, seconds, until)
+        halted = await _read_on(url, kafka, name, topics, seconds, until)
+        logs = {TopicPartition(log.topic, log.part): log for log in await storage.read_logs(connection)}
+        lost = [logs[place] for place, halt in halted.items() if _is_named(halt, after.get(logs[place].origin))]
+        until |= {log.origin: log.size for log in lost}
+        if len(lost) < len(halted):
+            named = ", ".join(
+                f"{place.topic}/{place.partition} {halt.code}: offsets {halt.since} to {halt.until - 1}"
+                for place, halt in halted.items()
+                if logs[place] not in lost
+            )
+            raise NotCaughtUp(named)
+        if lost:
+            continue
         ended = [log for log in await storage.read_logs(connection) if log.origin in after]
         for log in ended:
             await _check_end(connection, log, after[log.origin])
@@ -104,9 +118,18 @@ async def _check_end(connection: Connection, log: Log, following: FirstLeaf) -> 
         raise NotCaughtUp(f"{log.origin} ended at size {following.previous_size}, and has {what}")
 
 
+def _is_named(halt: Halt, following: FirstLeaf | None) -> bool:
+    """Whether the first leaf of the next epoch says that what cannot be read is lost."""
+    if following is None or following.reason != BREAK:
+        return False
+    until = min(halt.until, following.first_offset)
+    return any(since <= halt.since and until <= end for since, end in following.lost)
+
+
 async def _read_on(
     url: str, kafka: Sequence[str], name: str, topics: Iterable[str], seconds: float, until: Mapping[str, int]
-) -> None:
+) -> Mapping[TopicPartition, Halt]:
+    """Reads until nothing is left, or a partition is halted: which are, and why."""
     database = Database(url, service="audit")
     await database.open()
     writer, stopping = Ingest(database, kafka, name, Metrics(), topics, until), asyncio.Event()
@@ -116,13 +139,12 @@ async def _read_on(
         while not (writer.following and not any((await writer.lag()).values())):
             if task.done():
                 await task
-            if writer.halted or time.monotonic() > deadline:
-                halted = ", ".join(
-                    f"{place.topic}/{place.partition} {why.code}: offsets {why.since} to {why.until - 1}"
-                    for place, why in writer.halted.items()
-                )
-                raise NotCaughtUp(halted or "records are still unread")
+            if writer.halted:
+                return dict(writer.halted)
+            if time.monotonic() > deadline:
+                raise NotCaughtUp("records are still unread")
             await asyncio.sleep(0.1)
+        return {}
     finally:
         stopping.set()
         await asyncio.gather(task, return_exceptions=True)
