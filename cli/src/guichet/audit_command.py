@@ -9,10 +9,11 @@ from typing import Annotated
 import httpx
 import typer
 
+from audit.anchors import Anchor
 from audit.report import Report
 from audit.verification import verify_live
 from guichet import console
-from guichet.bundles_command import checkpoint, export, prove, verify_file
+from guichet.bundles_command import brought_by, checkpoint, export, prove, verify_file
 from guichet.epochs_command import app as epochs
 from guichet.held import Held, ask, trusted_keys
 from guichet.keys_command import app as keys
@@ -23,6 +24,10 @@ from guichet.restore_command import backup, break_, drill, rebuild, restore
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
 from guichet.trail import connected
+from guichet_verify.__main__ import WRONG_CALL, Unreadable
+from guichet_verify.verification import Asked
+
+BROUGHT = "checkpoint that was brought"
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -66,8 +71,8 @@ def verify(
     database: Annotated[
         str | None, typer.Option(help="Database URL of a trail, such as a copy; that of the stack by default.")
     ] = None,
-    policy: Annotated[Path | None, typer.Option(help="Whom you trust: a tlog-policy file, for a bundle.")] = None,
-    held: Annotated[list[Path] | None, typer.Option(help="A checkpoint you hold from before, for a bundle.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="Whom you trust: a tlog-policy file; the stack's own.")] = None,
+    held: Annotated[list[Path] | None, typer.Option(help="A checkpoint you hold from before.")] = None,
     require: Annotated[
         list[Level] | None, typer.Option(help="Fail unless this level was asked and holds, for a bundle.")
     ] = None,
@@ -80,9 +85,10 @@ def verify(
 ) -> None:
     """Check the whole trail from its bytes up: every leaf hashed again, tiles, heads, batches, numbers. Or a bundle.
 
-    The live trail is held against what signer and witness hold, and neither may be silent. Exit code 0 when everything
-    holds, otherwise 10 plus the lowest level that fails: 12 for leaves and trees, 13 for a trail set back or forked,
-    16 for events that are missing. A bundle is verified as `guichet-verify` does it, without the stack.
+    The live trail is held against what signer and witness hold, and neither may be silent, and against each checkpoint
+    that you bring; a copy against these alone. Exit code 0 when everything holds, 2 for a file that cannot be used,
+    otherwise 10 plus the lowest level that fails: 12 for leaves and trees, 13 for a trail set back or forked, 16 for
+    events that are missing. A bundle is verified as `guichet-verify` does it, without the stack.
 
     Example: guichet audit verify story.auditbundle --policy policy --held checkpoint
     """
@@ -91,7 +97,14 @@ def verify(
         raise typer.Exit(
             verify_file(bundle, policy, held or [], required, tsa, max_bytes, allow_published_keys, as_json)
         )
-    report = asyncio.run(_verify(database, as_json))
+    if require or tsa is not None or max_bytes is not None:
+        raise typer.BadParameter("--require, --tsa and --max-bytes are asked of a bundle: of a trail everything is")
+    try:
+        brought = brought_by(policy, held or [], allow_published_keys)
+    except (Unreadable, OSError) as error:
+        console.fail(f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error))
+        raise typer.Exit(WRONG_CALL) from None
+    report = asyncio.run(_verify(database, brought, as_json))
     if as_json:
         console.show_json(report.body())
     else:
@@ -100,11 +113,12 @@ def verify(
         raise typer.Exit(report.exit_code)
 
 
-async def _verify(database: str | None, as_json: bool) -> Report:
+async def _verify(database: str | None, brought: Asked | None, as_json: bool) -> Report:
     home = home_folder()
     # Before the trail is looked at: what is signed meanwhile is more than what is seen. A copy is as old as it is.
     held = await ask(home, load(home)) if database is None else Held((), ())
-    keys = trusted_keys(home) if database is None else []
+    keys = brought.policy.logs if brought else trusted_keys(home) if database is None else []
+    anchors = [*held.anchors, *(Anchor(BROUGHT, each) for each in (brought.held if brought else ()))]
     async with connected(database) as connection:
         with console.progress(quiet=as_json or not sys.stderr.isatty()) as tell:
             done = 0
@@ -114,7 +128,7 @@ async def _verify(database: str | None, as_json: bool) -> Report:
                 done += leaves
                 tell(f"{done:,} leaves hashed again")
 
-            report = await verify_live(connection, count, held.anchors, keys)
+            report = await verify_live(connection, count, anchors, keys)
             for each in held.silent:
                 report.fail("L3", None, None, f"not-held: {each}")
             return report

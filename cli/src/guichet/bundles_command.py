@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +26,7 @@ from guichet_verify.bundle import MAX_BYTES
 from guichet_verify.checkpoints import Checkpoint, read_checkpoint
 from guichet_verify.manifest import ALL, LOG, SUBJECT
 from guichet_verify.notes import NOTE_LIMIT, NotANote, read_note
-from guichet_verify.verification import verify_bundle
+from guichet_verify.verification import Asked, verify_bundle
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
@@ -189,6 +190,14 @@ def _write(response: httpx.Response, output: Path | None) -> None:
         return
     output.write_bytes(response.content)
     console.say(f"{len(response.content)} bytes in {output}")
+
+
+def brought_by(policy: Path | None, held: Sequence[Path], allow_published: bool) -> Asked | None:
+    """Whom somebody trusts and what he holds from before, each checkpoint signed by a key that he trusts; None when he
+    brings neither. Raises Unreadable, or OSError."""
+    if policy is None and not held:
+        return None
+    return read_asked(policy or policy_file(home_folder()), held, [], None, MAX_BYTES, allow_published, None)
 
 
 def verify_file(
