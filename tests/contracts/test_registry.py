@@ -195,7 +195,7 @@ VOCABULARY = {
     "rehosting.rolled-back rehosting.completed",
     topics.CHECKPOINTS: "producer.reported epoch.opened epoch.dropped checkpoint.published log-key.rotated "
     "certificate-key.rotated key.destroyed gap.found gap.closed",
-    topics.ACCESS: "trail.read",
+    topics.ACCESS: "trail.read trail.checked",
     topics.DEAD_LETTERS: "dead-letter.recorded dead-letter.redriven dead-letter.discarded",
     topics.CLOCK: "clock.set",
 }

@@ -78,6 +78,9 @@ class Metrics:
                 "guichet_stored", "Rows waiting: outbox, timers_due, dead_letters, …", ["what"], registry=self.registry
             )
         )
+        self.ages = GaugedBy(
+            Gauge("guichet_age_seconds", "Since something last went well, by what.", ["what"], registry=self.registry)
+        )
         self.timers_failing = Gauge("guichet_timers_failing", "Timers waiting for another try.", registry=self.registry)
         self.outbox_age_seconds = Gauge(
             "guichet_outbox_age_seconds", "Age of the oldest unpublished pointer.", registry=self.registry

@@ -10,10 +10,12 @@ import httpx
 import typer
 
 from audit.anchors import Anchor
+from audit.checks import VERIFIED
 from audit.report import Report
 from audit.verification import verify_live
 from guichet import console
 from guichet.bundles_command import brought_by, checkpoint, export, prove, verify_file
+from guichet.checks_command import checks
 from guichet.epochs_command import app as epochs
 from guichet.held import Held, ask, trusted_keys
 from guichet.keys_command import app as keys
@@ -23,7 +25,7 @@ from guichet.replay_command import replay
 from guichet.restore_command import backup, break_, drill, rebuild, restore
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
-from guichet.trail import connected
+from guichet.trail import connected, record_check
 from guichet_verify.__main__ import WRONG_CALL, Unreadable
 from guichet_verify.verification import Asked
 
@@ -43,6 +45,7 @@ app.command()(restore)
 app.command()(rebuild)
 app.command()(drill)
 app.command()(reconcile)
+app.command()(checks)
 app.command("break")(break_)
 app.command()(export)
 app.command()(prove)
@@ -131,7 +134,9 @@ async def _verify(database: str | None, brought: Asked | None, as_json: bool) ->
             report = await verify_live(connection, count, anchors, keys)
             for each in held.silent:
                 report.fail("L3", None, None, f"not-held: {each}")
-            return report
+    if database is None:
+        await record_check(VERIFIED, report.failure_count)
+    return report
 
 
 def _show(report: Report) -> None:

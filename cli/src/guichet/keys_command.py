@@ -10,7 +10,7 @@ import typer
 from guichet import console
 from guichet.stack.errors import StackError
 from guichet.stack.state import StackState, home_folder, load
-from guichet.trail import at_one_moment
+from guichet.trail import at_one_moment, record_check
 
 if TYPE_CHECKING:
     from guichet.publishing import Event
@@ -123,12 +123,15 @@ def check(as_json: Json = False) -> None:
 
 
 async def _check() -> KeysAgainstTrail:
+    from audit.checks import KEYS_COMPARED
     from guichet.sealing.inspection import compare
 
     store = _store()
     await _say(load(home_folder()), store)
     async with at_one_moment(None) as connection:
-        return await compare(connection, store)
+        found = await compare(connection, store)
+    await record_check(KEYS_COMPARED, len(found.gone_without_event) + len(found.event_but_kept))
+    return found
 
 
 def _store() -> KeyStore:

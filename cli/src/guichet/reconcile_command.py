@@ -8,12 +8,13 @@ from typing import Annotated, NamedTuple
 import asyncpg
 import typer
 
+from audit.checks import RECONCILED
 from audit.dropped import dropped_until, read_dropped
 from audit.producers import runs
 from guichet import console
 from guichet.stack.quiet import wait_quiet
 from guichet.stack.state import StackState, home_folder, load
-from guichet.trail import connected
+from guichet.trail import connected, record_check
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -50,7 +51,7 @@ async def _reconcile(state: StackState) -> tuple[int, list[Unsaid]]:
     said = {url: [row async for row in _said(url)] for url in urls}
     await wait_quiet(state)  # What was said until now is in the trail after this.
     unsaid: list[Unsaid] = []
-    async with connected(state.service("audit").database_url) as trail:
+    async with connected(None) as trail:
         dropped = await read_dropped(trail)
         for url, rows in said.items():
             gone: list[Unsaid] = []
@@ -66,6 +67,7 @@ async def _reconcile(state: StackState) -> tuple[int, list[Unsaid]]:
                         for missing in dropped.missing(source, subject, hole["first"], hole["last"])
                     ]
             unsaid += await _said_later(url, gone, dropped_until(dropped)) if gone else []
+    await record_check(RECONCILED, len(unsaid))
     return sum(map(len, said.values())), unsaid
 
 

@@ -16,6 +16,7 @@ from audit.anchors import Anchor, differences, read_published
 from audit.announcements import read_announced
 from audit.breaking import NotBroken, break_log
 from audit.bundled import NotCovered, Piece, join, open_bundles
+from audit.checks import DRILLED
 from audit.dropping import NotDropped
 from audit.reading import read_heads
 from audit.refilling import refill
@@ -29,7 +30,7 @@ from guichet.stack.errors import StackError
 from guichet.stack.postgres import binaries
 from guichet.stack.state import StackState, alone, home_folder, load, save
 from guichet.stack.watchers import policy_text
-from guichet.trail import connected, record_access
+from guichet.trail import connected, record_access, record_check
 from guichet_verify.checkpoints import Checkpoint
 from guichet_verify.policy import NotAPolicy, read_policy
 
@@ -207,7 +208,12 @@ async def _drill(file: Path | None, pieces: Sequence[Piece]) -> None:
         heads = await read_heads(connection)
     live = [Anchor("live trail", Checkpoint(head.origin, head.size, head.root)) for head in heads]
     async with _beside(state):
-        size = await _build(state, file, pieces, [*held.anchors, *live])
+        try:
+            size = await _build(state, file, pieces, [*held.anchors, *live])
+        except StackError:
+            await record_check(DRILLED, 1)
+            raise
+    await record_check(DRILLED, 0)
     console.say(
         f"{size:,} leaves in {len(live)} logs are what is there, and what signer and witness hold; dropped again"
     )

@@ -7,11 +7,14 @@ from contextlib import asynccontextmanager
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from guichet import console
 from guichet.stack.errors import StackError
 from guichet.stack.state import home_folder, load
 
 if TYPE_CHECKING:
     from asyncpg import Connection
+
+    from chassis.transaction import Transaction
 
 OPERATOR = "operator"
 """As whom the commands read: whoever may use the stack's own database."""
@@ -55,11 +58,36 @@ async def record_access(database: str | None, act: str, about: str | None = None
     if database is not None:
         return
     from audit.accesses import CLI, say_read
+
+    async with saying() as transaction:
+        say_read(transaction, act, OPERATOR, CLI, about, bundle)
+
+
+async def record_check(check: str, failures: int) -> None:
+    """Has the audit service say what came out of a check of the stack's trail, before it is shown.
+
+    A trail that takes nothing can still be checked, or whoever stops it would stop the check: then that is shown.
+    """
+    import asyncpg
+
+    from audit.accesses import CLI
+    from audit.checks import say_checked
+
+    try:
+        async with saying() as transaction:
+            say_checked(transaction, check, OPERATOR, CLI, failures)
+    except (StackError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        console.fail(f"that this was checked is not on record: {type(error).__name__}", "guichet status")
+
+
+@asynccontextmanager
+async def saying() -> AsyncIterator[Transaction]:
+    """The audit service's own transaction, which is where everything on its topics comes from."""
     from chassis.clock import SandboxClock
     from chassis.transaction import Transaction
 
     async with connected(None) as connection, connection.transaction():
         now = await SandboxClock().read(connection)
         transaction = Transaction(connection, now.astimezone(UTC), "audit")
-        say_read(transaction, act, OPERATOR, CLI, about, bundle)
+        yield transaction
         await transaction.flush()

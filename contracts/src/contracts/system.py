@@ -242,3 +242,18 @@ class TrailRead(Fact):
     door: Word
     about: Origin | None
     bundle_sha256: Annotated[Sha256, Field(description="Of bundle.json, which names every size.")] | None = OPTIONAL
+
+
+class TrailChecked(Fact):
+    """Said when the whole trail was checked, before anybody is told what came out: which check, by whom, whether
+    everything held, and how much did not. Never where: that is for whoever checked.
+    """
+
+    event_type = "guichet.trail.checked.v1"
+    topic = topics.ACCESS
+
+    check: Word
+    by: Actor
+    door: Word
+    holds: bool
+    failures: Count

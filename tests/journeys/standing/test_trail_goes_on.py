@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import time
 from pathlib import Path
@@ -105,3 +106,20 @@ async def test_what_is_brought_back_is_held_against_the_signer_and_a_log_that_br
         logs = (await published.get("/logs")).json()["logs"]
     (accesses,) = (each for each in logs if each["origin"] == f"{AUDIT_NAME}/access/guichet.access/0/1")
     assert accesses["size"] > 1, "that somebody took a copy is on record"
+    await checked(home, {"verified": (True, True), "drilled": (True, True), "reconciled": (False, False)})
+    await guichet(home, "audit", "reconcile")
+    await checked(home, {"reconciled": (True, True)})
+
+
+async def checked(home: Path, wanted: dict[str, tuple[bool, bool]]) -> None:
+    """Waits until the trail has it that these checks were made, and held lately."""
+    deadline = time.monotonic() + 60
+    while True:
+        answer = await run_guichet("audit", "checks", "--json", GUICHET_HOME=str(home))
+        found = {each["check"]: each for each in json.loads(answer.out)["checks"]}
+        seen = {name: (found[name]["made_at"] is not None, not found[name]["overdue"]) for name in wanted}
+        if seen == wanted:
+            assert answer.code == int(any(each["overdue"] for each in found.values()))
+            return
+        assert time.monotonic() < deadline, seen
+        await asyncio.sleep(0.5)

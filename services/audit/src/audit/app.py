@@ -3,6 +3,7 @@
 from collections.abc import Coroutine, Mapping, Sequence
 
 from audit.alarms import Alarms
+from audit.checks import Overdue
 from audit.ingest import Ingest
 from audit.publication import Publication
 from audit.routes import routes
@@ -21,6 +22,7 @@ def build(settings: AuditSettings) -> Service:
         loops: list[Coroutine[object, object, None]] = [
             writers[0].run(runtime.stopping),
             Alarms(writers[0], runtime.transaction).run(runtime.stopping),
+            Overdue(runtime.transaction, runtime.metrics).run(runtime.stopping),
         ]
         if settings.signer_url:
             loops.append(Publication(settings.signer_url, runtime.transaction).run(runtime.stopping))
