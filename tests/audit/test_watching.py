@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from audit.alarms import Alarms
+from audit.alarms import Alarms, say_never_sent
 from audit.ingest import Halt
 from audit.watching import (
+    NEVER_SENT,
     PRODUCER_SEQUENCE,
     REPORTED_TAIL,
     SILENT_PRODUCER,
@@ -178,3 +179,23 @@ async def test_a_partition_that_is_not_read_on_is_an_alarm_with_the_offsets_that
     writer.halted = {}
     await alarms.look(1.0)
     assert [what for what, _ in await facts()] == ["found", "closed"]
+
+
+async def test_what_a_reconciliation_found_is_an_alarm_until_a_later_one_finds_it_and_no_look_ends_it(trail, said):
+    _, alarms, facts, transaction = said
+    tail, hole = (Gap(NEVER_SENT, "/guichet/intake", subject, "", -1, 3, 4) for subject in ("a", "b"))
+
+    async def reconciled(*gaps):
+        async with transaction() as opened:
+            await say_never_sent(opened, gaps)
+
+    await reconciled(tail, hole)
+    await reconciled(tail, hole)
+    await alarms.look(0.0)
+    await alarms.look(100.0)
+    told = [
+        (what, gap["source"], gap["subject"], gap["first_missing"], gap["last_missing"]) for what, gap in await facts()
+    ]
+    assert told == [("found", "/guichet/intake", each, 3, 4) for each in ("a", "b")]
+    await reconciled(hole)
+    assert [(what, gap["subject"]) for what, gap in await facts()][2:] == [("closed", "a")]

@@ -8,6 +8,7 @@ import signal
 import time
 from pathlib import Path
 
+import asyncpg
 import httpx
 
 from dossiers import dossier
@@ -15,6 +16,8 @@ from guichet.publishing import clock_now
 from guichet.stack.databases import AUDIT_NAME
 from guichet.stack.quiet import wait_quiet
 from guichet.stack.state import StackState
+from guichet_verify.attributes import attributes_of
+from guichet_verify.leaves import Record, parse
 from programs import run_guichet
 from stacks import insist, submission
 
@@ -109,6 +112,45 @@ async def test_what_is_brought_back_is_held_against_the_signer_and_a_log_that_br
     await checked(home, {"verified": (True, True), "drilled": (True, True), "reconciled": (False, False)})
     await guichet(home, "audit", "reconcile")
     await checked(home, {"reconciled": (True, True)})
+
+
+async def test_a_fact_that_a_service_committed_and_never_sent_is_an_alarm_with_its_numbers(
+    standing_at_home: tuple[Path, StackState],
+) -> None:
+    home, state = standing_at_home
+    intake = await asyncpg.connect(state.service("intake").database_url)
+    never = ("/guichet/intake", "never-sent")
+    try:
+        # As after an outbox that somebody emptied: the numbers are given out, and nothing bears them.
+        await intake.execute("INSERT INTO chassis.sequences (source, subject, last) VALUES ($1, $2, 2)", *never)
+        found = await run_guichet("audit", "reconcile", GUICHET_HOME=str(home))
+        assert (found.code, f"{' '.join(never)}: 1 to 2 were said and never recorded" in found.out) == (1, True)
+        assert (await alarmed(state, never[1]))[-1] == ("guichet.gap.found.v1", 1, 2)
+    finally:
+        await intake.execute("DELETE FROM chassis.sequences WHERE source = $1 AND subject = $2", *never)
+        await intake.close()
+    await guichet(home, "audit", "reconcile")
+    assert [kind for kind, *_ in await alarmed(state, never[1])] == ["guichet.gap.found.v1", "guichet.gap.closed.v1"]
+
+
+async def alarmed(state: StackState, subject: str) -> list[tuple[str, int, int]]:
+    """What the trail has of the alarms about a subject, in order."""
+    await wait_quiet(state)
+    connection = await asyncpg.connect(state.service("audit").database_url)
+    try:
+        rows = await connection.fetch(
+            "SELECT leaf FROM audit.entry WHERE subject = $1 ORDER BY sequence", f"gap/never_sent/{subject}"
+        )
+    finally:
+        await connection.close()
+    found = []
+    for row in rows:
+        record = parse(row["leaf"])
+        assert isinstance(record, Record)
+        said = json.loads(record.value or b"")
+        assert (said["source"], said["subject"]) == ("/guichet/intake", subject)
+        found.append((attributes_of(record).type or "", said["first_missing"], said["last_missing"]))
+    return found
 
 
 async def checked(home: Path, wanted: dict[str, tuple[bool, bool]]) -> None:

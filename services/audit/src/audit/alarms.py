@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from audit.dropped import NOTHING, read_dropped
 from audit.ingest import Ingest
-from audit.watching import OFFSETS_LOST, RETENTION, SHORTER, SUBJECT_SEQUENCE, UNREADABLE, Gap, subject_gaps
+from audit.watching import NEVER_SENT, OFFSETS_LOST, RETENTION, SHORTER, SUBJECT_SEQUENCE, UNREADABLE, Gap, subject_gaps
 from chassis.logs import logger
 from chassis.supervision import wait_until
 from chassis.transaction import Transaction
@@ -63,7 +63,7 @@ class Alarms:
         settled = watch.settled(now, self._grace)
         async with self._transaction() as transaction:
             connection = transaction.connection
-            known = {Gap(*row) for row in await connection.fetch(_KNOWN)}
+            known = {gap for gap in await _known(connection) if gap.kind != NEVER_SENT}
             of_subjects = {gap for gap in known if gap.kind == SUBJECT_SEQUENCE}
             looked_at = {*settled, *((gap.source, gap.subject) for gap in of_subjects)}
             dropped = await read_dropped(connection) if looked_at else NOTHING
@@ -75,12 +75,12 @@ class Alarms:
                 # What was missing in an epoch that was dropped is missing for ever: nothing came.
                 lowest = min(sequences, default=None)
                 missing.update(gap for gap in of_subjects if _below(gap, source, subject, lowest))
-            await self._say(transaction, lasting - known, known - missing)
+            await _say(transaction, lasting - known, known - missing)
 
     async def _take_up(self) -> None:
         async with self._transaction() as transaction:
-            for row in await transaction.connection.fetch(_KNOWN):
-                self._ingest.watch.expect(Gap(*row))
+            for gap in await _known(transaction.connection):
+                self._ingest.watch.expect(gap)
         self._taken_up = True
 
     def _of_the_broker(self) -> Iterator[Gap]:
@@ -92,15 +92,26 @@ class Alarms:
             if end - next_offset > max(FEW, BEHIND * (end - first)):
                 yield Gap(RETENTION, "", "", topic, part, 0, 0)
 
-    async def _say(self, transaction: Transaction, found: Iterable[Gap], ended: Iterable[Gap]) -> None:
-        for gap in sorted(found):
-            await transaction.connection.execute(_ENTER, *gap)
-            transaction.say(_fact(GapFound, gap), subject=_subject(gap), key=_subject(gap))
-            log.error("gap_found", kind=gap.kind, topic=gap.topic, partition=gap.part, first=gap.first, last=gap.last)
-        for gap in sorted(ended):
-            await transaction.connection.execute(_REMOVE, *gap)
-            transaction.say(_fact(GapClosed, gap), subject=_subject(gap), key=_subject(gap))
-            log.warning("gap_closed", kind=gap.kind, topic=gap.topic, partition=gap.part)
+
+async def say_never_sent(transaction: Transaction, gaps: Collection[Gap]) -> None:
+    """Says what a reconciliation found that none found before, and that what an earlier one found is there now."""
+    known = {gap for gap in await _known(transaction.connection) if gap.kind == NEVER_SENT}
+    await _say(transaction, set(gaps) - known, known - set(gaps))
+
+
+async def _known(connection: Connection) -> set[Gap]:
+    return {Gap(*row) for row in await connection.fetch(_KNOWN)}
+
+
+async def _say(transaction: Transaction, found: Iterable[Gap], ended: Iterable[Gap]) -> None:
+    for gap in sorted(found):
+        await transaction.connection.execute(_ENTER, *gap)
+        transaction.say(_fact(GapFound, gap), subject=_subject(gap), key=_subject(gap))
+        log.error("gap_found", kind=gap.kind, topic=gap.topic, partition=gap.part, first=gap.first, last=gap.last)
+    for gap in sorted(ended):
+        await transaction.connection.execute(_REMOVE, *gap)
+        transaction.say(_fact(GapClosed, gap), subject=_subject(gap), key=_subject(gap))
+        log.warning("gap_closed", kind=gap.kind, topic=gap.topic, partition=gap.part)
 
 
 def _below(gap: Gap, source: str, subject: str, lowest: int | None) -> bool:

@@ -16,6 +16,8 @@ REPORT = "guichet.producer.reported.v1"
 PRODUCER_SEQUENCE, REPORTED_TAIL, SILENT_PRODUCER = "producer_sequence", "reported_tail", "silent_producer"
 SUBJECT_SEQUENCE, OFFSETS_LOST, RETENTION = "subject_sequence", "offsets_lost", "retention"
 UNREADABLE, SHORTER = "record_unreadable", "broker_shorter"
+NEVER_SENT = "never_sent"
+"""A fact in a service's database that the trail does not have: found by the daily reconciliation alone."""
 AT_ONCE = frozenset({SILENT_PRODUCER, OFFSETS_LOST, RETENTION, UNREADABLE, SHORTER})
 """Kinds that have lasted by the time they are seen."""
 
