@@ -6,15 +6,19 @@ from datetime import UTC, datetime
 import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.audit.conftest import NAME
+from tests.audit.test_ingest import send_raw
 
 from audit.anchors import read_published
+from audit.announcements import read_announced
 from audit.deployment import ensure_database, ensure_logs, ensure_tables
+from audit.openings import announcement
 from audit.restoring import catch_up, take_up_checkpoints, take_up_numbers
 from chassis.database import Database
 from contracts.system import CheckpointPublished
 from contracts.topics import CHECKPOINTS, TOPICS
 from guichet.replay.instants import sizes_published
 from guichet.stack.kafka import create_topics
+from guichet_verify.leaves import FirstLeaf
 from guichet_verify.notes import SigningKey, sign_note
 from signed_trails import KEY, POLICY, sign
 
@@ -106,3 +110,20 @@ async def publish(trail, checkpoint, note, time):
     said = {"type": fact.event_type, "subject": checkpoint.origin, "time": time.isoformat(), "id": time.isoformat()}
     headers = [(f"ce_{name}", value.encode()) for name, value in said.items()]
     await trail.producer.send_and_wait(CHECKPOINTS, fact.wire(), headers=headers, partition=0)
+
+
+async def test_what_is_announced_before_and_after_a_record_that_no_consumer_can_read_is_known(trail):
+    async def announce(epoch):
+        first = FirstLeaf(f"{NAME}/trail/{trail.topic}/0/{epoch}", epoch)
+        said = announcement(first, trail.topic, 0).wire()
+        headers = [("ce_type", b"guichet.epoch.opened.v1"), ("ce_id", b"%d" % epoch), ("ce_source", b"/guichet/audit")]
+        await trail.send(said, headers)
+        return first
+
+    before = await announce(1)
+    await send_raw(trail, b"\xff\xfe\xfd\xfc")
+    await send_raw(trail, b"\xff\xfe\xfd\xfc")
+    after = await announce(2)
+    async with trail.database.connection() as connection:
+        found = await read_announced(connection, [trail.kafka], NAME, trail.topic)
+    assert found.opened == {each.origin: each for each in (before, after)}

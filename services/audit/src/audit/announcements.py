@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from audit.dropped import TYPE as DROPPED
 from audit.dropped import Dropped, DroppedEpochs, gathered
@@ -93,13 +93,26 @@ async def _on_the_broker(kafka: Sequence[str], topic: str) -> list[Record]:
             places = [TopicPartition(topic, part) for part in sorted(cluster.partitions_for_topic(topic) or ())]
             if not places:
                 raise OSError(f"the broker knows no topic {topic}")
-            consumer.assign(places)
-            await consumer.seek_to_beginning()
             ends = await consumer.end_offsets(places)
-            while any([await consumer.position(place) < end for place, end in ends.items()]):
-                for records in (await consumer.getmany(timeout_ms=1000)).values():
+            for place in places:
+                consumer.assign([place])
+                await consumer.seek_to_beginning(place)
+                async for records in _readable(consumer, place, ends[place]):
                     announced = (record_from(each) for each in records)
                     found += [each for each in announced if attributes_of(each).type in (OPENED, DROPPED)]
     finally:
         await consumer.stop()
     return found
+
+
+async def _readable(consumer: AIOKafkaConsumer, place: TopicPartition, end: int) -> AsyncIterator[list[ConsumerRecord]]:
+    """The records of a partition up to an offset. One that no consumer can read (a header name that is not UTF-8) has
+    no leaf and announces nothing; what is written after it does."""
+    most: int | None = None
+    while (position := await consumer.position(place)) < end:
+        try:
+            yield (await consumer.getmany(place, timeout_ms=1000, max_records=most)).get(place, [])
+        except UnicodeDecodeError:
+            # What was taken with it is not given: read again one by one up to it, and on after it.
+            consumer.seek(place, position if most is None else position + 1)
+            most = 1 if most is None else None
