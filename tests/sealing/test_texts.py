@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import itertools
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -41,7 +45,7 @@ def test_what_leaves_fits_its_contract_and_says_nothing(tmp_path: Path) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
-@given(st.text(max_size=300))
+@given(st.text(st.characters(exclude_characters="\x00", codec="utf-8"), max_size=300))
 def test_any_text_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
     store = KeyStore(tmp_path)
     event = sealed(refusal(text), NOW, store)
@@ -72,11 +76,41 @@ def test_another_store_cannot_read_it(tmp_path: Path) -> None:
     assert opened(other, "guichet.refusal.confirmed.v1", str(event["id"]), event["data"]) == event["data"]
 
 
-@pytest.mark.parametrize(("text", "rule"), [("é" * LONGEST_TEXT, "bytes"), ("half a pair \ud83d", "whole characters")])
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [("é" * LONGEST_TEXT, "bytes"), ("half a pair \ud83d", "whole characters"), ("nothing\x00", "without U")],
+)
 def test_a_text_that_cannot_be_sealed_is_refused_by_name(tmp_path: Path, text: str, rule: str) -> None:
     with pytest.raises(NotSealable, match=f"comment: .*{rule}"):
         sealed(refusal(text), NOW, KeyStore(tmp_path))
     assert KeyStore(tmp_path).listed() == []
+
+
+@pytest.mark.threat(21)
+def test_nothing_is_guessed_of_a_text_that_is_one_of_a_few(tmp_path: Path) -> None:
+    answers, store = ["", "no", "yes", "the applicant was convicted of fraud", "é" * 120], KeyStore(tmp_path)
+    said = [json.dumps(read(sealed(refusal(each), NOW, store), NOW).data.decode()) for each in answers]
+    fields = [json.loads(json.loads(each))["comment"] for each in said]
+    assert len({len(field["ciphertext"]) for field in fields}) == 1, "how long it is says nothing"
+    assert len({field["ciphertext"] for field in fields}) == len({field["nonce"] for field in fields}) == len(answers)
+    twice = sealed(refusal("no"), NOW, store)["data"]["comment"]
+    assert twice["ciphertext"] != fields[1]["ciphertext"], "nor do two that are equal show it"
+    for event, answer in itertools.product(said, answers):
+        for digest in (hashlib.sha256, hashlib.sha1, hashlib.md5):
+            guessed = digest(answer.encode())
+            assert guessed.hexdigest() not in event and base64.b64encode(guessed.digest()).decode() not in event
+
+
+def test_a_text_that_was_sealed_without_more_after_it_is_read(tmp_path: Path) -> None:
+    store, event_id = KeyStore(tmp_path), "01930000-0000-7000-8000-000000000009"
+    key_id, key = store.key_for(REQUEST, NOW)
+    nonce, aad = bytes(12), event_id.encode() + b"comment"
+    text = AESGCM(key).encrypt(nonce, TEXT.encode(), aad)
+    field = {"alg": "A256GCM", "key_id": key_id} | {
+        name: base64.b64encode(each).decode() for name, each in (("nonce", nonce), ("ciphertext", text))
+    }
+    shown = opened(store, "guichet.refusal.confirmed.v1", event_id, {"comment": field})
+    assert shown == {"comment": TEXT}
 
 
 def test_an_event_without_free_text_makes_no_key(tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ from guichet.sealing.keystore import KeyStore, NoSuchKey, key_folder
 
 LONGEST_TEXT: Final = 40_000
 """Bytes of a text that can be sealed."""
+STEP: Final = 256
+"""A text is as long as a multiple of these bytes once it is sealed: how long it was says nothing of what it was."""
+PADDING: Final = "\x00"
 _NONCE_BYTES: Final = 12
 
 Json = Mapping[str, Any]
@@ -41,7 +44,13 @@ def sealed_fields(kind: type[Fact]) -> tuple[str, ...]:
 
 
 def seal(store: KeyStore, request_id: str, event_id: str, field: str, text: str, now: datetime) -> Sealed:
-    """A text under the key of its request; additional data: the event's id, then the field's name."""
+    """A text under the key of its request; additional data: the event's id, then the field's name.
+
+    AES-GCM hides what a text says and not how long it is: one of a few known answers would be guessed from that alone,
+    also when its key is destroyed. So U+0000 follows it.
+    """
+    if PADDING in text:
+        raise NotSealable(f"{field}: a text without U+0000 is expected")
     try:
         plain = text.encode()
     except UnicodeEncodeError:  # JSON can write half a surrogate pair, which has no bytes.
@@ -50,7 +59,8 @@ def seal(store: KeyStore, request_id: str, event_id: str, field: str, text: str,
         raise NotSealable(f"{field}: a text of at most {LONGEST_TEXT} bytes is expected")
     key_id, key = store.key_for(request_id, now)
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    ciphertext = AESGCM(key).encrypt(nonce, plain, _additional(event_id, field))
+    padded = plain.ljust(max(1, -(-len(plain) // STEP)) * STEP, PADDING.encode())
+    ciphertext = AESGCM(key).encrypt(nonce, padded, _additional(event_id, field))
     return Sealed(alg="A256GCM", key_id=key_id, nonce=_text(nonce), ciphertext=_text(ciphertext))
 
 
@@ -89,7 +99,7 @@ def opened(store: KeyStore, event_type: str | None, event_id: str | None, data: 
         try:
             key = store.key(sealed.key_id)
             plain = AESGCM(key).decrypt(_bytes(sealed.nonce), _bytes(sealed.ciphertext), _additional(event_id, field))
-            found[field] = plain.decode()
+            found[field] = plain.decode().rstrip(PADDING)
         except NoSuchKey:
             if any(each.key_id == sealed.key_id for each in store.destructions()):
                 found[field] = {"$erased": sealed.key_id}
