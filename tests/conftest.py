@@ -11,6 +11,7 @@ from xdist.scheduler import LoadFileScheduling
 from guichet.stack.kafka import Kafka, create_topics
 from guichet.stack.postgres import Postgres
 from guichet.stack.state import new_home
+from threats import write_threats
 
 # No test depends on how fast the machine is: a law has no deadline, and may be slow to draw.
 settings.register_profile("guichet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,6 +37,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByWhatIsS
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is long begins first: it waits more than it works, and what comes after it fills the time."""
     items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("journey", "long")))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """What a test showed of a threat is written for people, as the test ended."""
+    outcome = yield
+    report: pytest.TestReport = outcome.get_result()  # type: ignore[attr-defined]  # the hook's result
+    numbers = [mark.args[0] for mark in item.iter_markers("threat")]
+    if numbers and (report.when == "call" or not report.passed):
+        write_threats(item.nodeid.partition("[")[0], numbers, report.outcome)
 
 
 @pytest.fixture(scope="session")

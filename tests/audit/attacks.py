@@ -1,4 +1,4 @@
-"""The statements that must fail on a trail, and who would run them; what a superuser does is in test_attacks.py."""
+"""The statements that must fail on a trail, and who would run them; what a superuser does is in test_signing.py."""
 
 from collections.abc import Iterator
 
@@ -217,6 +217,10 @@ def owner() -> Iterator[str]:
         yield f"CREATE TEMPORARY TABLE child () INHERITS (audit.{table})"
     yield "ALTER TABLE audit.batch SET UNLOGGED"
     yield "CREATE VIEW audit.another AS SELECT * FROM audit.entry"
+    yield (
+        "DO $$BEGIN ALTER TABLE audit.batch RENAME TO former; "
+        "CREATE VIEW audit.batch AS SELECT * FROM audit.former; END$$"
+    )
     yield "CREATE RULE another AS ON UPDATE TO audit.head DO INSTEAD NOTHING"
     yield "CREATE RULE another AS ON INSERT TO audit.entry DO INSTEAD NOTHING"
     yield "CREATE POLICY another ON audit.entry USING (false)"

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from pathlib import Path
 
 import asyncpg
 import pytest
 from tests.audit import attacks
 
 from audit.deployment import INGEST, OWNER, READ, SIGNER
-
-TABLE = Path(__file__).parents[2] / "build" / "attacks.md"
-"""What this run saw, for people: each statement, who ran it, how it ended and by what."""
+from threats import write_table
 
 ATTACKS = {
     INGEST: [*attacks.everybody()],
@@ -72,16 +68,8 @@ def reason(error: asyncpg.PostgresError) -> str:
     return "foreign key" if error.sqlstate == "0A000" else f"SQLSTATE {error.sqlstate}"
 
 
-def write_table(rows: Iterable[tuple[str, str, str, str]], *, afresh: str) -> None:
-    """Replaces the rows of one role in the table, and keeps those of others."""
-    TABLE.parent.mkdir(exist_ok=True)
-    head = ["| statement | by | outcome | by what |", "|---|---|---|---|"]
-    old = TABLE.read_text("utf-8").splitlines()[2:] if TABLE.is_file() else []
-    kept = [line for line in old if f" | {afresh} | " not in line]
-    new = [f"| `{statement.replace('|', '¦')}` | {by} | {how} | {what} |" for statement, by, how, what in rows]
-    TABLE.write_text("\n".join([*head, *kept, *new]) + "\n", "utf-8")
-
-
+@pytest.mark.threat(1)
+@pytest.mark.threat(7)
 @pytest.mark.parametrize("role", ATTACKS)
 async def test_every_attack_statement_is_refused(attacked, role):
     other = READ if role == INGEST else INGEST

@@ -11,7 +11,6 @@ import asyncpg
 import pytest
 from aiokafka.errors import KafkaError
 from tests.audit.conftest import verify
-from tests.audit.test_attacks import write_table
 from tests.audit.test_trace import guichet
 
 import pages
@@ -20,6 +19,7 @@ from chassis.database import Database
 from guichet.stack.postgres import Postgres
 from guichet.stack.state import new_home
 from guichet_verify.leaves import parse
+from threats import write_table
 
 KILLS = int(os.environ.get("GUICHET_TEST_KILLS", "3"))
 """How often the server is killed under load; the default is a look, 50 is the proof."""
@@ -40,6 +40,7 @@ async def copied(trail) -> tuple[str, Path]:
     return url, trail.postgres.folder / "base" / str(oid)
 
 
+@pytest.mark.threat(11)
 async def test_a_data_file_edited_on_disk_is_found_by_its_page_and_with_a_new_checksum_by_the_tree(trail):
     for number in range(20):
         await trail.send(b"the applicant said %04d" % number)
@@ -104,6 +105,7 @@ async def own_server(trail, home):
         await server.stop()
 
 
+@pytest.mark.threat(3)
 async def test_a_server_killed_at_any_moment_of_ingest_leaves_a_trail_that_holds_with_nothing_twice_or_missing(
     trail, own_server
 ):

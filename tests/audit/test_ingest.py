@@ -129,6 +129,7 @@ async def delete_before(trail, offset):
         await admin.close()
 
 
+@pytest.mark.threat(17)
 async def test_records_lost_before_they_were_read_halt_their_partition_and_no_other(trail):
     await trail.send(b"read")
     await trail.record()
@@ -211,6 +212,7 @@ async def append(trail, *growths):
         await storage.append(connection, growths)
 
 
+@pytest.mark.threat(2)
 async def test_the_same_batch_again_is_refused(trail):
     await trail.record()
     batch = await batch_of(trail, [b"1", b"2"])
@@ -220,6 +222,7 @@ async def test_the_same_batch_again_is_refused(trail):
     assert len(await trail.leaves()) == 3
 
 
+@pytest.mark.threat(2)
 async def test_a_batch_that_skips_records_is_refused(trail):
     await trail.record()
     batch = await batch_of(trail, [b"1"])
@@ -237,6 +240,7 @@ async def test_a_writer_whose_tree_is_another_is_refused_and_leaves_nothing(trai
     assert await heads(trail) == [(0, 1, batch.log.root, 0), (1, 1, (await heads(trail))[1][2], 0)]
 
 
+@pytest.mark.threat(2)
 async def test_of_two_writers_one_goes_on_and_the_other_stops(trail):
     await trail.open_logs()
     other = Database(trail.url, service="audit")
@@ -260,6 +264,7 @@ async def test_of_two_writers_one_goes_on_and_the_other_stops(trail):
     assert (await trail.verify()).holds
 
 
+@pytest.mark.threat(3)
 async def test_a_writer_cut_off_from_its_database_raises_and_the_next_life_skips_nothing(trail):
     await trail.open_logs()
     writer, stopping = trail.writer(), asyncio.Event()

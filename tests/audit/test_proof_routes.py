@@ -6,7 +6,6 @@ import hashlib
 
 import httpx
 import pytest
-from tests.audit.test_attacks import write_table
 
 from audit.app import build
 from audit.routes import routes
@@ -20,6 +19,7 @@ from guichet_verify.proofs import read_proof
 from guichet_verify.tree import leaf_hash, verify_consistency, verify_inclusion
 from guichet_verify.verification import Asked, verify_bundle
 from signed_trails import KEY, POLICY, REQUEST, say, sign
+from threats import write_table
 
 TOKEN = "a reader's token"
 DIGEST = hashlib.sha256(TOKEN.encode()).hexdigest()

@@ -57,6 +57,7 @@ async def rebuilt(trail, bundles, announced=None, dropped=NOTHING) -> int:
     return sum(written)
 
 
+@pytest.mark.threat(14)
 async def test_a_lost_database_is_filled_from_bundles_and_read_on_from_the_topics_to_the_same_roots(trail, tmp_path):
     for number in range(1, 601):
         value = bytes(80_000) if number == 9 else b"%d" % number

@@ -4,6 +4,7 @@ import base64
 from datetime import UTC, datetime
 
 import asyncpg
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.audit.conftest import NAME
 from tests.audit.test_ingest import send_raw
@@ -44,6 +45,7 @@ async def heads(trail):
 HEADS = "SELECT origin, tree_size, root FROM audit.log JOIN audit.head USING (log_id) ORDER BY 1"
 
 
+@pytest.mark.threat(14)
 async def test_a_lost_database_is_built_again_from_the_topics_to_the_same_roots(trail):
     for number in range(1, 41):
         await trail.send(bytes(80_000) if number == 9 else b"%d" % number, own(number, number, 4), partition=number % 2)

@@ -11,7 +11,6 @@ import asyncpg
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
-from tests.audit.test_attacks import write_table
 
 from contracts.envelope import Envelope, encode
 from contracts.identity import request_id
@@ -19,6 +18,7 @@ from contracts.topics import REQUESTS, TOPICS
 from guichet.stack.kafka import create_topics
 from guichet_verify.leaves import parse
 from programs import Program
+from threats import write_table
 
 KILLS = int(os.environ.get("GUICHET_TEST_KILLS", "3"))
 """How often the writer is killed under load; the default is a look, 50 is the proof."""

@@ -13,7 +13,6 @@ import asyncpg
 import pytest
 import uvicorn
 from tests.audit.conftest import NAME, Trail, tamper, until, verify
-from tests.audit.test_attacks import write_table
 
 from audit import storage
 from audit.growth import growth_of
@@ -35,6 +34,7 @@ from guichet_witness.follow import Follower
 from guichet_witness.server import build
 from guichet_witness.state import State
 from guichet_witness.witness import Witness
+from threats import write_table
 
 
 @dataclass
@@ -173,6 +173,8 @@ async def test_what_was_recorded_is_signed_by_the_log_and_cosigned_by_whoever_re
         )
     with pytest.raises(MayNotStart, match="1 logs have checkpoints"):
         await check_start(state, connection, [watched.log_key.log_key], [])
+    row = ("the signer's state deleted", "root, signer's state", "refused", "does not start without two persons")
+    write_table([row], afresh="root, signer's state")
     with pytest.raises(MayNotStart, match="two different persons"):
         await initialise(state, connection, [watched.log_key.log_key], ["one", "one"])
     await send(watched.trail, range(600, 602))
@@ -207,6 +209,8 @@ REWRITE = (
 )
 
 
+@pytest.mark.threat(9)
+@pytest.mark.threat(15)
 async def test_a_careful_operator_who_rewrites_one_event_is_found_by_the_held_checkpoint_signer_and_witness(watched):
     await send(watched.trail, range(20))
     held = await watched.signed()
@@ -230,6 +234,9 @@ async def test_a_careful_operator_who_rewrites_one_event_is_found_by_the_held_ch
     write_table([row], afresh="superuser, careful")
 
 
+@pytest.mark.threat(10)
+@pytest.mark.threat(12)
+@pytest.mark.threat(13)
 async def test_a_tail_that_was_cut_is_waited_for_and_an_old_backup_comes_to_the_same_roots(watched):
     trail = watched.trail
     await send(trail, range(10))
@@ -284,7 +291,22 @@ async def test_a_tail_that_was_cut_is_waited_for_and_an_old_backup_comes_to_the_
     write_table(rows, afresh="superuser, set back")
 
 
+async def edit_catalogue(url: str) -> str:
+    """Puts every guard out of action without a definition; the statement that did it."""
+    statement = "UPDATE pg_catalog.pg_trigger SET tgenabled = 'D' WHERE NOT tgisinternal"
+    connection = await asyncpg.connect(url, server_settings={"allow_system_table_mods": "on"})
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+    return statement
+
+
 SUPERUSER = {
+    "a leaf removed behind an edited catalogue": (
+        ["DELETE FROM audit.entry WHERE log_id = 1 AND leaf_index = 15"],
+        "leaf-missing",
+    ),
     "a leaf removed": (["DELETE FROM audit.entry WHERE log_id = 1 AND leaf_index = 15"], "leaf-missing"),
     "the stored hash replaced": (
         [
@@ -311,6 +333,7 @@ SUPERUSER = {
 }
 
 
+@pytest.mark.threat(8)
 async def test_what_a_superuser_does_crudely_is_not_signed(watched):
     await send(watched.trail, range(9))
     await watched.signed()
@@ -330,7 +353,14 @@ async def test_what_a_superuser_does_crudely_is_not_signed(watched):
         copy = f"{name}_{number}"
         await watched.trail.postgres.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
         url = watched.trail.url.replace(name, copy)
-        await tamper(url, *statements)
+        before = "ALTER TABLE … DISABLE TRIGGER USER"
+        if what == "a leaf removed behind an edited catalogue":
+            before = await edit_catalogue(url)
+            connection = await asyncpg.connect(url)
+            await connection.execute(*statements)
+            await connection.close()
+        else:
+            await tamper(url, *statements)
         state = watched.restored("before.db")
         connection = await asyncpg.connect(url)
         try:
@@ -344,11 +374,12 @@ async def test_what_a_superuser_does_crudely_is_not_signed(watched):
         assert not report.holds
         state.close()
         by = f"signer: {code}; audit verify: {report.failures[0].reason}"
-        seen.append(("; ".join(["ALTER TABLE … DISABLE TRIGGER USER", *statements]), "superuser", "detected", by))
+        seen.append(("; ".join([before, *statements]), "superuser", "detected", by))
     write_table(seen, afresh="superuser")
     await watched.trail.database.open()
 
 
+@pytest.mark.threat(6)
 async def test_a_leaf_that_the_writer_forged_is_signed_by_nobody_who_read_the_topic(watched):
     trail = watched.trail
     await send(trail, range(5))

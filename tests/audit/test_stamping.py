@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from tests.audit.test_attacks import write_table
 
 from audit.exporting import Wanted
 from audit.publication import Publication, read_answer
@@ -25,6 +24,7 @@ from guichet_verify.report import Level
 from guichet_verify.timestamps import TokenCheck
 from guichet_verify.verification import Asked, verify_bundle
 from signed_trails import KEY, POLICY, export, say
+from threats import write_table
 from timestamp_authority import opened_authority, served
 
 
@@ -109,6 +109,7 @@ async def test_an_answer_that_is_not_this_authoritys_over_this_checkpoint_is_not
         Authority("http://127.0.0.1:9", check).stamp(text)
 
 
+@pytest.mark.threat(18)
 async def test_a_clock_that_was_set_back_is_found_by_the_tokens_around_what_it_said(signing, trail, authority):
     now = datetime.now(UTC)
     check = TokenCheck(authority.pem)

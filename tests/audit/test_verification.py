@@ -194,6 +194,7 @@ def own_topic(trail, monkeypatch):
     return trail
 
 
+@pytest.mark.threat(5)
 async def test_a_story_with_a_hole_is_named_by_source_subject_and_range(own_topic):
     trail = own_topic
     for place, sequence in enumerate((1, 2, 4, 7), 1):
@@ -208,6 +209,7 @@ async def test_a_story_with_a_hole_is_named_by_source_subject_and_range(own_topi
     assert report.exit_code == 16
 
 
+@pytest.mark.threat(5)
 async def test_an_event_sent_twice_is_a_repetition_and_a_number_given_twice_a_failure(own_topic):
     trail = own_topic
     first = event(1)

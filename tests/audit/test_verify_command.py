@@ -1,5 +1,6 @@
 """`guichet audit verify` of a trail, and of a copy of one, with what an auditor brings."""
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.audit.test_trace import guichet
 
@@ -8,6 +9,8 @@ from guichet_verify.notes import SigningKey, sign_note
 from signed_trails import KEY, sign
 
 
+@pytest.mark.threat(9)
+@pytest.mark.threat(10)
 async def test_audit_verify_holds_a_trail_against_the_checkpoints_that_are_brought(trail, tmp_path):
     policy, held = tmp_path / "policy", tmp_path / "held"
     policy.write_text(f"log {KEY.log_key.vkey()}\nquorum none\n")

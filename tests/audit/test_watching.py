@@ -49,6 +49,7 @@ def report(number, sequence, epoch=3):
     return record(number, topic=CHECKPOINTS, type_="guichet.producer.reported.v1", value=said, sequence=number)
 
 
+@pytest.mark.threat(17)
 def test_a_hole_in_a_producers_numbers_is_named_after_it_had_time_to_come():
     watch = Watch()
     watch.add(PLACE, [record(1), record(2), record(5)], now=0)

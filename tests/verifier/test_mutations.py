@@ -76,6 +76,7 @@ def test_the_bundle_that_is_changed_holds_before(judge: Judge) -> None:
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
+@pytest.mark.threat(19)
 def test_a_changed_bundle_is_refused_where_it_is_wrong(name: str, judge: Judge) -> None:
     level, mutate = MUTATIONS[name]
     report = judge.judges(mutate(dict(GOOD)))

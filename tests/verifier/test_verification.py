@@ -107,6 +107,7 @@ def forked(size: int) -> Checkpoint:
 
 
 @pytest.mark.parametrize("size", [2, 256, 300, 600])
+@pytest.mark.threat(9)
 def test_a_history_that_was_rewritten_is_a_fork(size: int, tmp_path: Path) -> None:
     for files in (PARTS, EVERYTHING):
         report = verified(tmp_path, files, [forked(size)])
@@ -115,6 +116,7 @@ def test_a_history_that_was_rewritten_is_a_fork(size: int, tmp_path: Path) -> No
         assert report.failures[0].log == made.LARGE.origin
 
 
+@pytest.mark.threat(10)
 def test_a_tail_that_was_cut_is_a_rollback(tmp_path: Path) -> None:
     longer = replace(made.LARGE, records=[*made.LARGE.records, made.LARGE.records[-1]._replace(offset=5000)])
     report = verified(tmp_path, EVERYTHING, [longer.checkpoint()])
@@ -153,6 +155,16 @@ def test_without_a_quorum_and_without_anything_held_the_report_says_what_it_does
     assert "two readers" in said
     for level in (Level.L3, Level.L4, Level.L5, Level.L7):
         assert verified(tmp_path, EVERYTHING, policy=UNWITNESSED, required=[level]).exit_code == 10 + level
+
+
+@pytest.mark.threat(16)
+def test_one_cosignature_is_not_two_of_three(tmp_path: Path) -> None:
+    others = [made.signing_key(f"w.example/{name}", name) for name in ("three", "four")]
+    names = [f"witness w{at} {each.cosigner_key.vkey()}" for at, each in enumerate([made.ONE, *others])]
+    for threshold, code in (("1", 0), ("2", 14)):
+        lines_ = [f"log {made.KEY.log_key.vkey()}", *names, f"group q {threshold} w0 w1 w2", "quorum q", ""]
+        report = verified(tmp_path, EVERYTHING, policy=read_policy("\n".join(lines_).encode()))
+        assert report.exit_code == code, report.failures
 
 
 def test_more_bytes_than_the_reader_allows_are_refused_before_they_are_read(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from guichet_witness.witness import Witness
 VECTORS = json.loads((Path(__file__).parents[1] / "verifier" / "vectors" / "witness.json").read_text("utf-8"))
 
 
+@pytest.mark.threat(15)
 async def test_twenty_requests_in_order_are_answered_as_the_text_says(tmp_path):
     log = read_vkey(VECTORS["log_vkey"], allow_published=True)
     state = State(tmp_path / "state.db")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import asyncpg
 import httpx
+import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts.topics import TOPICS
@@ -97,6 +98,7 @@ async def test_a_comment_is_read_until_its_key_is_destroyed(standing_at_home: tu
     }
 
 
+@pytest.mark.threat(20)
 async def test_a_key_that_vanishes_without_two_persons_is_found(standing_at_home: tuple[Path, StackState]) -> None:
     home, state = standing_at_home
     request = await refused_with(home, state, "ERASURE-2", NAME)
