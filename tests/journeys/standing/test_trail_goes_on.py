@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import time
 from pathlib import Path
 
 import asyncpg
 import httpx
+import pytest
+from tests.audit.test_signing import recompute
 
 from dossiers import dossier
 from guichet.publishing import clock_now
 from guichet.stack.databases import AUDIT_NAME
+from guichet.stack.postgres import binaries
 from guichet.stack.quiet import wait_quiet
 from guichet.stack.state import StackState
 from guichet_verify.attributes import attributes_of
@@ -112,6 +116,61 @@ async def test_what_is_brought_back_is_held_against_the_signer_and_a_log_that_br
     await checked(home, {"verified": (True, True), "drilled": (True, True), "reconciled": (False, False)})
     await guichet(home, "audit", "reconcile")
     await checked(home, {"reconciled": (True, True)})
+
+
+@pytest.mark.threat(9)
+async def test_a_backup_in_which_one_event_was_rewritten_with_care_is_not_put_in_place(
+    standing_at_home: tuple[Path, StackState], tmp_path: Path
+) -> None:
+    home, state = standing_at_home
+    await submitted(state, "REWRITTEN-1")
+    clean, rewritten = tmp_path / "clean.dump", tmp_path / "rewritten.dump"
+    await guichet(home, "audit", "backup", str(clean))
+    server = await asyncpg.connect(state.postgres.url("postgres"))
+    try:
+        await server.execute("CREATE DATABASE rewritten")
+        url = state.postgres.url("rewritten")
+        await ran("pg_restore", "--exit-on-error", "--dbname", url, str(clean))
+        origin = await rewrite_an_acceptance(url)
+        await ran("pg_dump", "--format=custom", "--dbname", url, "--file", str(rewritten))
+        code = (await run_guichet("audit", "verify", "--database", url, GUICHET_HOME=str(home))).code
+        assert code == 0, "nothing inside it shows it"
+        await server.execute("DROP DATABASE rewritten")
+    finally:
+        await server.close()
+    refused = await run_guichet("audit", "restore", str(rewritten), *PERSONS, GUICHET_HOME=str(home))
+    assert (refused.code, "nothing was replaced" in refused.err) == (1, True)
+    for who in ("signer", "witness", "published checkpoint"):
+        assert re.search(rf"{origin}: fork: another root at size [0-9]+ than the {who} holds", refused.err), who
+    await guichet(home, "audit", "verify")
+
+
+async def ran(program: str, *arguments: str) -> None:
+    process = await asyncio.create_subprocess_exec(str(binaries() / program), *arguments)
+    assert await process.wait() == 0
+
+
+async def rewrite_an_acceptance(url: str) -> str:
+    """One byte of what a portal is answered, and then every hash above it; the log it is in."""
+    connection = await asyncpg.connect(url)
+    try:
+        for table in ("entry", "tile", "head"):
+            await connection.execute(f"ALTER TABLE audit.{table} DISABLE TRIGGER USER")
+        row = await connection.fetchrow(
+            """
+            UPDATE audit.entry SET leaf = overlay(leaf PLACING '\\x30' FROM length(leaf) - 3)
+            WHERE (log_id, leaf_index) = (
+                SELECT log_id, leaf_index FROM audit.entry JOIN audit.log USING (log_id)
+                WHERE event_type = 'guichet.request.accepted.v1' AND state = 'active' LIMIT 1)
+            RETURNING log_id, (SELECT origin FROM audit.log WHERE log.log_id = entry.log_id) AS origin
+            """
+        )
+        await recompute(url, row["log_id"])
+        for table in ("entry", "tile", "head"):
+            await connection.execute(f"ALTER TABLE audit.{table} ENABLE TRIGGER USER")
+        return str(row["origin"])
+    finally:
+        await connection.close()
 
 
 async def test_a_fact_that_a_service_committed_and_never_sent_is_an_alarm_with_its_numbers(
