@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
+from tests.audit.conftest import until
 
-from audit.exporting import Wanted
+from audit.exporting import NotExported, Wanted
 from audit.publication import Publication, read_answer
 from audit.signing.app import routes
 from audit.signing.signer import Signer
@@ -17,6 +18,7 @@ from audit.signing.stamping import Authority, NotStamped, stamp_due
 from audit.signing.state import SignerState
 from chassis.server import build_app
 from chassis.transaction import Transaction
+from guichet.replay.instants import NoSuchVector, sizes_published, sizes_stamped
 from guichet_verify.checkpoints import Checkpoint
 from guichet_verify.manifest import ALL
 from guichet_verify.notes import sign_note
@@ -87,6 +89,43 @@ async def test_a_checkpoint_gains_a_token_once_an_hour_and_an_auditor_verifies_i
         await signing.publish()
     rows = await trail.fetch("SELECT count(token) FROM audit.checkpoint")
     assert rows[0]["count"] == 3
+
+
+async def test_what_was_stamped_by_an_instant_is_what_the_token_says_and_not_what_was_published_by_then(
+    signing, trail, authority, tmp_path
+):
+    origin = f"guichet.example/audit/trail/{trail.topic}/0/1"
+    with served(authority.reply) as url:
+        asked = Authority(url, TokenCheck(authority.pem))
+        await say(trail, "s", 1)
+        await trail.record()
+        await signing.sign()
+        await signing.publish()
+        published = datetime.now(UTC)
+        await until(lambda: _is_past(published + timedelta(seconds=1)))  # A token tells whole seconds.
+        await stamp_due(asked, signing.state)
+        await signing.publish()
+        stamped = datetime.now(UTC) + timedelta(seconds=1)
+        await until(lambda: _is_past(stamped))
+        await say(trail, "s", 2)
+        await trail.record()
+        await signing.sign()
+        await stamp_due(asked, signing.state, every=0)
+        await signing.publish()
+    async with trail.database.connection() as connection:
+        assert (await sizes_published(connection, published)).sizes[origin] == 2
+        with pytest.raises(NoSuchVector, match="no authority had stamped a checkpoint by"):
+            await sizes_stamped(connection, published)
+        assert (await sizes_stamped(connection, stamped)).as_json()["sizes"][origin] == 2
+        assert (await sizes_stamped(connection, None)).sizes[origin] == 3
+    decided = await export(trail, tmp_path / "bundle", Wanted(ALL, as_of=stamped, stamped=True))
+    assert {log.origin: log.size for log in decided.logs}[origin] == 2
+    with pytest.raises(NotExported):
+        await export(trail, tmp_path / "early", Wanted(ALL, as_of=published, stamped=True))
+
+
+async def _is_past(instant):
+    return datetime.now(UTC) > instant
 
 
 async def test_an_answer_that_is_not_this_authoritys_over_this_checkpoint_is_not_kept(authority, tmp_path):

@@ -33,6 +33,9 @@ def replay(
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="What had been published by then: an instant with its offset.")
     ] = None,
+    stamped: Annotated[
+        bool, typer.Option("--stamped", help="What a timestamp authority had stamped, by its own word.")
+    ] = False,
     sizes: Annotated[Path | None, typer.Option("--sizes", help="The sizes of the trees, as printed before.")] = None,
     day: Annotated[
         str | None, typer.Option("--day", help="YYYY-MM-DD to assess on; else the day of the last thing said.")
@@ -52,8 +55,9 @@ def replay(
 ) -> None:
     """Rebuild what was known of every request at a moment, from the trail alone.
 
-    "Then" is a vector of tree sizes, which is printed: for each log the largest checkpoint published by --as-of, or the
-    sizes of a file, or everything. The hash of the state is SHA-256 over its canonical JSON: the same on any machine.
+    "Then" is a vector of tree sizes, which is printed: for each log the largest checkpoint published by --as-of (with
+    --stamped the largest for which an authority gave a token by then), or the sizes of a file, or everything. The hash
+    of the state is SHA-256 over its canonical JSON: the same on any machine.
 
     With --rules every recorded request is decided twice from its recorded inputs and dates, and what differs is shown
     with the rule that makes the difference. A pack is a released one, or a file such as {"name": "draft",
@@ -61,14 +65,14 @@ def replay(
 
     Example: guichet audit replay --as-of 2027-03-01T00:00:00Z --request cf8e0752-8f1e-5123-bd3c-1b40b5dec40c
     """
-    if as_of is not None and sizes is not None:
-        console.fail("either --as-of or --sizes says what then means", "leave one of them out")
+    if sizes is not None and (as_of is not None or stamped):
+        console.fail("either --as-of and --stamped or --sizes say what then means", "leave one of them out")
         raise typer.Exit(BAD_INPUT)
     if sum(each is not None for each in (rules, emit, request)) > 1:
         console.fail("--rules, --emit and --request are three questions", "ask one at a time")
         raise typer.Exit(BAD_INPUT)
     instant, asked_day, draft = _instant(as_of), _day(day), _draft(rules)
-    body = asyncio.run(_replay(database, instant, sizes, asked_day, request, emit, draft, law, settings))
+    body = asyncio.run(_replay(database, instant, stamped, sizes, asked_day, request, emit, draft, law, settings))
     if as_json:
         console.show_json(body)
     else:
@@ -80,6 +84,7 @@ def replay(
 async def _replay(
     database: str | None,
     instant: datetime | None,
+    stamped: bool,
     sizes: Path | None,
     day: date | None,
     request: str | None,
@@ -93,14 +98,16 @@ async def _replay(
     from contracts.topics import TOPICS, stream_of
     from contracts.upcasters import digest
     from guichet.replay.emission import emit, topic_of
-    from guichet.replay.instants import NoSuchVector, read_sizes, sizes_given, sizes_now, sizes_published
+    from guichet.replay.instants import NoSuchVector, read_sizes, sizes_given, sizes_now, sizes_published, sizes_stamped
     from guichet.replay.policy import compare
     from guichet.replay.recorded import dropped_among, records_until
     from guichet.replay.state import state_hash, state_of
 
     async with at_one_moment(database) as connection:
         try:
-            if instant is not None:
+            if stamped:
+                vector = await sizes_stamped(connection, instant)
+            elif instant is not None:
                 vector = await sizes_published(connection, instant)
             elif sizes is not None:
                 vector = await sizes_given(connection, read_sizes(sizes))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from asyncpg import Connection
 
-Basis = Literal["now", "sizes", "published"]
+Basis = Literal["now", "sizes", "published", "token"]
 
 
 class NoSuchVector(ValueError):
@@ -53,6 +53,17 @@ async def sizes_published(connection: Connection, instant: datetime) -> Vector:
     if not rows:
         raise NoSuchVector(f"no checkpoint was published by {instant.isoformat()}")
     return Vector("published", {row["origin"]: row["size"] for row in rows})
+
+
+async def sizes_stamped(connection: Connection, instant: datetime | None) -> Vector:
+    """For each log the largest checkpoint for which an authority gave a token (RFC 3161), by an instant as the token
+    says it. Raises NoSuchVector when there is none."""
+    from audit.signed import read_signed
+
+    found = {log.origin: log.size for log in await read_signed(connection, until=instant, stamped=True)}
+    if not found:
+        raise NoSuchVector("no authority had stamped a checkpoint" + (f" by {instant.isoformat()}" if instant else ""))
+    return Vector("token", found)
 
 
 def read_sizes(file: Path) -> dict[str, object]:

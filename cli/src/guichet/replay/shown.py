@@ -14,16 +14,21 @@ Body = Mapping[str, Any]
 def show(body: Body) -> None:
     """Print what was rebuilt, emitted or decided again."""
     vector = body["vector"]
-    then = {"now": "all that is recorded", "sizes": "the sizes given", "published": "what had been published"}
+    then = {
+        "now": "all that is recorded",
+        "sizes": "the sizes given",
+        "published": "what had been published",
+        "token": "what a timestamp authority had stamped",
+    }
     leaves = sum(vector["sizes"].values())
     console.say(f"Then: {then[vector['basis']]}, {leaves:,} leaves in {len(vector['sizes'])} trees")
+    for origin, size in vector["sizes"].items():
+        console.say(f"  {origin} {size}")
     for origin in body["dropped"]:
         console.say(f"  {origin}: its records were dropped when their retention was over, and are in no replay")
     if "emitted" in body:
         console.say(f"{body['emitted']['records']:,} records said again on {body['emitted']['topic']}")
         return
-    for origin, size in vector["sizes"].items():
-        console.say(f"  {origin} {size}")
     console.say(f"{body['events']:,} events read again, upcasters {body['upcasters'][:12]}, assessed on {body['day']}")
     if "rules" in body:
         _show_differences(body["rules"])

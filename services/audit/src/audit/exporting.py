@@ -40,7 +40,8 @@ class Wanted:
     """What a bundle is asked to hold: everything, one log or a range of it, or all about a request or subject.
 
     `as_of` is an instant: the sizes are then the largest that were published by it, with `stamped` the largest for
-    which there is a token (RFC 3161). `sizes` gives them directly, and must name signed ones; other logs are left out.
+    which there is a token (RFC 3161), given by it. `sizes` gives them directly, and must name signed ones; other logs
+    are left out.
     `since` maps origins to sizes that the reader holds, for which the bundle proves that nothing before them changed.
     """
 
