@@ -102,8 +102,6 @@ async def own(trail, monkeypatch):
     """The test's topic taken for one of ours, whose producers promise gapless numbers."""
     monkeypatch.setattr("audit.stories.OWN_TOPICS", (trail.topic,))
     monkeypatch.setattr("audit.bundled.CHECKPOINTS", trail.topic)
-    await trail.record()
-    await relay(trail)
     return trail
 
 
@@ -226,6 +224,9 @@ async def test_what_stands_in_the_way_is_named_all_at_once_and_nothing_is_said(o
     await trail.tamper("UPDATE audit.entry SET subject = 'another' WHERE leaf_index = 1 AND log_id = 1")
     with pytest.raises(NotDropped, match="columns-differ-from-leaf: what does not hold is evidence"):
         await superuser(trail, say_dropped, [first, other], PERSONS, SHORT, KEYS)
+    await trail.tamper("UPDATE audit.entry SET leaf = 'none' WHERE leaf_index = 0 AND log_id = 3")
+    with pytest.raises(NotDropped, match="the first leaf of its next epoch cannot be read"):
+        await superuser(trail, say_dropped, [first, other], PERSONS, SHORT, KEYS)
     assert await trail.fetch("SELECT 1 FROM chassis.facts") == []
 
 
@@ -289,7 +290,8 @@ async def test_what_tells_that_an_epoch_was_dropped_is_told_again_before_it_goes
 
 async def test_an_epoch_that_announces_another_stays_as_long_as_that_one(own):
     trail = own
-    await say(trail, REQUEST, 1)
+    await trail.record()
+    await relay(trail)
     (announcing,) = await turn(trail, 1)  # The first epochs were announced by the deployment, in it.
     await later(trail, 366)
     ended = await superuser(trail, read_due, SHORT)
