@@ -1,5 +1,7 @@
 """An epoch whose retention is over is dropped: said first, then destroyed. Its tree stays; nothing else looks lost."""
 
+import base64
+import json
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -280,6 +282,7 @@ async def test_what_tells_that_an_epoch_was_dropped_is_told_again_before_it_goes
     await superuser(trail, drop_records, trail.ended)
     ended = await turn(trail, 0, 1)
     await later(trail, 366)
+    assert await superuser(trail, unsigned, ended) == sorted([*ended, *trail.ended]), "told only where it goes too"
     assert await superuser(trail, say_dropped, ended, PERSONS, SHORT, KEYS) == [*ended, *trail.ended]
     await relay(trail)
     await sign(trail)
@@ -360,7 +363,7 @@ async def test_a_superuser_who_drops_records_without_a_word_or_too_early_is_foun
     report = await trail.verify()
     assert [str(each) for each in report.failures if each.level == "L2"] == [f"L2 {first}: dropped-without-a-word"]
     assert report.exit_code == 12
-    await say_it(trail, other, days=3650)
+    await say_it(trail, other, retention_days=3650)
     await superuser(trail, execute, "SELECT guard.drop_records(2)")
     report = await trail.verify()
     assert [str(each) for each in report.failures if each.level == "L2"] == [
@@ -372,6 +375,17 @@ async def test_a_superuser_who_drops_records_without_a_word_or_too_early_is_foun
         ("an epoch dropped before its retention was over", "superuser, dropping", "detected", "verify: too early"),
     ]
     write_table(rows, afresh="superuser, dropping")
+
+
+async def test_a_drop_that_was_said_of_an_earlier_size_is_found(over):
+    trail = over
+    early = base64.b64encode(trail.early.root).decode()
+    await say_it(trail, trail.ended[0], size=trail.early.size, root=early)
+    with pytest.raises(NotDropped, match="another size or root was said than its next epoch names"):
+        await superuser(trail, drop_records, trail.ended[:1])
+    await superuser(trail, execute, "SELECT guard.drop_records(1)")
+    found = [str(each) for each in (await trail.verify()).failures if each.level == "L2"]
+    assert found == [f"L2 {trail.ended[0]}: dropped-otherwise-than-said"]
 
 
 async def test_a_tree_that_was_changed_after_its_records_were_dropped_is_found(over):
@@ -429,16 +443,13 @@ async def execute(connection, statement):
     await connection.execute(statement)
 
 
-async def say_it(trail, origin, days):
-    """Somebody says of a log that it is dropped, as the audit service would, with a retention of his own."""
+async def say_it(trail, origin, **otherwise):
+    """Somebody says of a log that it is dropped, as the audit service would, and some of it otherwise."""
     await superuser(trail, say_dropped, [origin], PERSONS, SHORT, KEYS)
     connection = await asyncpg.connect(trail.url)
     try:
-        await connection.execute(
-            "UPDATE chassis.facts SET body = convert_to(replace(convert_from(body, 'UTF8'), "
-            "'\"retention_days\":365', $1), 'UTF8')",
-            f'"retention_days":{days}',
-        )
+        body = json.loads(await connection.fetchval("SELECT body FROM chassis.facts"))
+        await connection.execute("UPDATE chassis.facts SET body = $1", json.dumps(body | otherwise).encode())
     finally:
         await connection.close()
     await relay(trail)
