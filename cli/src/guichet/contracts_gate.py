@@ -86,9 +86,12 @@ def compare(name: str, history: list[Release]) -> list[Breach]:
     """The breaches among the releases of one type, oldest first: every writer against every reader, and members
     that vanished."""
     found = []
+    judged: dict[str, list[str]] = {}  # Most releases change nothing: the same two schemas are judged once.
     for writer, reader in product(history, history):
-        reasons = judge(writer.writer, reader.reader)
-        if reasons:
+        pair = json.dumps([writer.writer, reader.reader])
+        if pair not in judged:
+            judged[pair] = judge(writer.writer, reader.reader)
+        if reasons := judged[pair]:
             found.append(Breach(name, writer.name, reader.name, tuple(reasons)))
     for old, new in pairwise(history):
         gone = tuple(_gone(old.writer, new.writer, ""))

@@ -102,6 +102,8 @@ class Kafka:
             # A killed broker waits for its own old registration to expire before it may come back.
             "broker.session.timeout.ms": 3000,
             "broker.heartbeat.interval.ms": 500,
+            # Twice a second a controller that has nothing to say would write that it has nothing to say.
+            "metadata.max.idle.interval.ms": 5000,
             "default.replication.factor": copies,
             "min.insync.replicas": max(1, copies - 1),
             "offsets.topic.replication.factor": copies,

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from chassis.logs import logger
-from chassis.runtime import Runtime
 from chassis.transaction import Transaction
 from provisioning import storage
 from provisioning.commands import Notice, RequireTerms
@@ -26,6 +26,9 @@ from provisioning.progress import Progress
 from provisioning.project import Drift
 from provisioning.settings import ProvisioningSettings
 from provisioning.work import logins_end
+
+if TYPE_CHECKING:
+    from chassis.runtime import Runtime  # An operator's command needs the desk, and no service around it.
 
 DESTROYED_DAYS = 31
 """For how long it is looked whether what was destroyed stays away."""
