@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from audit import reading
 from audit.dropped import TYPE as DROPPED
 from audit.dropped import Dropped, DroppedEpochs, gathered
 from audit.dropped import said_by as said_dropped
@@ -57,16 +58,7 @@ async def read_announced(
 
 
 async def _recorded(connection: Connection) -> list[Record]:
-    rows = await connection.fetch(
-        r"""
-        SELECT origin, leaf_index, leaf, leaf_hash,
-               CASE WHEN substr(leaf, 5, 1) = '\x02'
-                    THEN (SELECT data FROM audit.blob WHERE digest = substr(leaf, length(leaf) - 31)) END
-        FROM audit.entry JOIN audit.log USING (log_id) WHERE event_type = ANY($1::text[]) ORDER BY log_id, leaf_index
-        """,
-        [OPENED, DROPPED],
-    )
-    return list(_records(Entry(*row) for row in rows))
+    return list(_records(await reading.read_by_type(connection, [OPENED, DROPPED])))
 
 
 def _records(entries: Iterable[Entry]) -> Iterable[Record]:

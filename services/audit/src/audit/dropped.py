@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from audit.reading import Entry
+from audit import reading
 from audit.stories import record_of
 from audit.succession import read_beginnings
 from contracts.envelope import Unreadable, decode
@@ -127,20 +127,11 @@ async def read_said(connection: Connection, origins: Iterable[str]) -> list[Drop
     if not wanted:
         return []
     found = []
-    for row in await connection.fetch(_SAID, wanted, TYPE):
+    for entry in await reading.read_by_type(connection, [TYPE], wanted):
         try:
-            said = said_by(record_of(Entry(*row)))
+            said = said_by(record_of(entry))
         except (NotALeaf, TypeError):
             continue  # Found by a verification; no statement.
         if said is not None and said[0].origin in wanted:
-            found.append(Dropped(*said, row["origin"], row["leaf_index"]))
+            found.append(Dropped(*said, entry.origin, entry.leaf_index))
     return found
-
-
-_SAID = r"""
-SELECT origin, leaf_index, leaf, leaf_hash,
-       CASE WHEN substr(leaf, 5, 1) = '\x02'
-            THEN (SELECT data FROM audit.blob WHERE digest = substr(leaf, length(leaf) - 31)) END
-FROM audit.entry JOIN audit.log USING (log_id)
-WHERE subject = ANY($1::text[]) AND event_type = $2 ORDER BY log_id, leaf_index
-"""

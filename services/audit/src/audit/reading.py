@@ -85,6 +85,17 @@ async def read_by_event(connection: Connection, event_id: str, limit: int) -> li
     return [_entry(row) for row in rows]
 
 
+async def read_by_type(
+    connection: Connection, event_types: Sequence[str], subjects: Sequence[str] | None = None
+) -> list[Entry]:
+    """Every leaf of these types of events, of all subjects or of these, in the order of log and index."""
+    condition = "event_type = ANY($1::text[]) AND ($3::text[] IS NULL OR entry.subject = ANY($3::text[]))"
+    rows = await connection.fetch(
+        _ENTRIES.format(condition=condition), list(event_types), None, None if subjects is None else list(subjects)
+    )
+    return [_entry(row) for row in rows]
+
+
 # A claim is 4 bytes of format, then its kind 2; its last 32 bytes name its blob.
 _ENTRIES = r"""
 SELECT origin, leaf_index, leaf, leaf_hash, data
