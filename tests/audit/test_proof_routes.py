@@ -88,6 +88,11 @@ REFUSED = (
     ("/ORIGIN/tile/entries/0", 400, "tile-address"),
     ("/ORIGIN/tile/entries/001.p/47", 404, "unknown-tile"),
     ("/ORIGIN/tile/entries/001", 404, "unknown-tile"),
+    ("/ORIGIN%00/checkpoint", 404, "unknown-log"),
+    ("/ORIGIN%00/tile/entries/000.p/1", 404, "unknown-tile"),
+    ("/ORIGIN%00/tile/0/000.p/1", 404, "unknown-tile"),
+    ("/proof/consistency?origin=ORIGIN%00&from=1&to=2", 404, "unsigned-size"),
+    ("/proof/inclusion?event_id=%00", 400, "event-id"),
 )
 
 
@@ -129,6 +134,8 @@ UNFIT = (
     ({"range": [0, 9]}, 422, 1),
     ({"scope": {"kind": "subject", "value": "nobody"}}, 404, 0),
     ({"as_of": "1999-01-01T00:00:00Z"}, 404, 0),
+    ({"scope": {"kind": "subject", "value": "a\x00b"}, "since": [{"origin": "\x00", "size": 1}]}, 422, 2),
+    ({"since": [{"origin": "guichet.example/audit/trail/gone/0/1", "size": 5}]}, 404, 0),
 )
 
 

@@ -90,6 +90,8 @@ async def plan(connection: Connection, wanted: Wanted) -> Plan:
         signed = [log for log in signed if log.origin == wanted.value]
         if not signed:
             raise NotExported("unknown-log", "no checkpoint of this log was published by then")
+    elif wanted.sizes is None and (gone := sorted(wanted.since.keys() - {log.origin for log in signed})):
+        raise NotExported("held-ahead", f"nothing is signed of what is held: {', '.join(gone)}: a rollback")
     parts = [_range(log, wanted) for log in signed]
     blobs, absent = await _blobs(connection, signed, parts)
     complete = all(part.whole for part in parts)

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from audit import exporting, holdings, reading
 from audit.accesses import BUNDLE, ENTRIES, PROOF, Accesses
+from audit.askable import LONGEST_NAME, askable
 from audit.growth import LONGEST_COLUMN
 from audit.proving import prove_consistency, prove_event
 from audit.readers import ANYONE, reader_of, restricted
@@ -40,14 +41,17 @@ class _Asked(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
+_Name = Annotated[str, Field(max_length=LONGEST_NAME, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
 class _Held(_Asked):
-    origin: str = Field(max_length=1024)
+    origin: _Name
     size: int = Field(ge=0, le=SIZE_LIMIT)
 
 
 class _Scope(_Asked):
     kind: Literal["all", "log", "subject"] = "all"
-    value: str | None = Field(default=None, max_length=1024)
+    value: _Name | None = None
 
 
 class BundleAsked(_Asked):
@@ -74,6 +78,8 @@ def proof_routes(runtime: Runtime, settings: AuditSettings, accesses: Accesses) 
     bundling = asyncio.Semaphore(BUNDLES_AT_ONCE)
 
     async def checkpoint(request: Request) -> Response:
+        if not askable(request.path_params["origin"]):
+            return problem(404, "No checkpoint of this log yet", code="unknown-log")
         async with runtime.database.connection() as connection:
             found = await read_signed(connection, request.path_params["origin"])
         if not found:
@@ -87,6 +93,8 @@ def proof_routes(runtime: Runtime, settings: AuditSettings, accesses: Accesses) 
             number, width = read_address(request.path_params["number"])
         except NotAnAddress:
             return problem(400, "Not the address of a tile", code="tile-address")
+        if not askable(request.path_params["origin"]):
+            return problem(404, "No such entries are signed yet", code="unknown-tile")
         async with runtime.database.connection() as connection:
             signed = await read_signed(connection, request.path_params["origin"])
             if not signed or number * WIDTH + width > signed[0].size:
@@ -99,7 +107,7 @@ def proof_routes(runtime: Runtime, settings: AuditSettings, accesses: Accesses) 
 
     async def inclusion(request: Request) -> Response:
         event_id = request.query_params.get("event_id", "")
-        if not event_id or "\x00" in event_id or len(event_id) > LONGEST_COLUMN:
+        if not event_id or not askable(event_id, LONGEST_COLUMN):
             return problem(400, "event_id is needed", code="event-id")
         async with runtime.database.connection() as connection:
             proofs = await prove_event(connection, event_id)
@@ -117,8 +125,9 @@ def proof_routes(runtime: Runtime, settings: AuditSettings, accesses: Accesses) 
             old, new = (read_decimal(request.query_params.get(name, "")) for name in ("from", "to"))
         except ValueError:
             return problem(400, "origin, from and to are needed", code="sizes")
+        origin = request.query_params.get("origin", "")
         async with runtime.database.connection() as connection:
-            signed = await read_signed_size(connection, request.query_params.get("origin", ""), new)
+            signed = await read_signed_size(connection, origin, new) if askable(origin) else None
             if signed is None:
                 return problem(404, "This size of this log was not signed", code="unsigned-size")
             if not 1 <= old <= new:

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from audit import reading
 from audit.accesses import EVENT, STORY, Accesses
+from audit.askable import askable
 from audit.dropped import read_dropped
 from audit.growth import LONGEST_COLUMN
 from audit.proof_routes import proof_routes
@@ -41,7 +42,7 @@ def routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRoute]:
     async def story(request: Request) -> Response:
         if (reader := reader_of(request, settings)) is None:
             return restricted()
-        if not _askable(request):
+        if not askable(request.path_params["id"], LONGEST_COLUMN):
             return problem(404, "Nothing is recorded about this id", code="unknown-id")
         async with runtime.database.connection() as connection:
             found = await read_story(connection, request.path_params["id"])
@@ -56,7 +57,7 @@ def routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRoute]:
     async def event(request: Request) -> Response:
         if (reader := reader_of(request, settings)) is None:
             return restricted()
-        if not _askable(request):
+        if not askable(request.path_params["id"], LONGEST_COLUMN):
             return problem(404, "No event of this id is recorded", code="unknown-event")
         async with runtime.database.connection() as connection:
             found = await read_recorded(connection, request.path_params["id"])
@@ -73,6 +74,8 @@ def routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRoute]:
             number = -1
         if number < 0 or not _LEVEL.fullmatch(level):
             return problem(400, "Not the address of a tile", code="tile-address")
+        if not askable(request.path_params["origin"]):
+            return problem(404, "No such tile yet", code="unknown-tile")
         async with runtime.database.connection() as connection:
             hashes = await reading.read_tile(connection, request.path_params["origin"], int(level), number)
         if hashes is None or len(hashes) < 32 * width:
@@ -90,11 +93,6 @@ def routes(runtime: Runtime, settings: AuditSettings) -> Sequence[BaseRoute]:
         Route("/events/{id}", event),
         Route("/{origin:path}/tile/{level}/{number:path}", tile),
     ]
-
-
-def _askable(request: Request) -> bool:
-    asked = request.path_params["id"]
-    return "\x00" not in asked and len(asked) <= LONGEST_COLUMN
 
 
 def _log_body(head: reading.Head, signed: int | None) -> dict[str, object]:
