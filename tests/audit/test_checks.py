@@ -83,7 +83,8 @@ async def test_the_last_run_of_each_check_is_known_and_what_is_overdue_is_said_o
     assert 'guichet_age_seconds{what="trail_drilled"} +Inf' in shown
 
 
-def test_a_check_that_failed_since_is_as_old_as_when_it_last_held():
+def test_a_check_that_failed_is_overdue_at_once_and_one_that_held_once_its_time_is_over():
     late = WITHIN[VERIFIED] + timedelta(minutes=1)
-    assert Check(VERIFIED, NOW, 1, NOW - late).overdue(NOW)
-    assert not Check(VERIFIED, NOW, 1, NOW - timedelta(hours=1)).overdue(NOW)
+    assert Check(VERIFIED, NOW, 1, NOW - timedelta(hours=1)).overdue(NOW)
+    assert Check(VERIFIED, NOW - late, 0, NOW - late).overdue(NOW)
+    assert not Check(VERIFIED, NOW, 0, NOW).overdue(NOW)

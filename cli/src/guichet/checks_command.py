@@ -23,8 +23,8 @@ COMMANDS = {
 def checks(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False) -> None:
     """List when each check of the trail was made last, and what came out, as the trail itself has it.
 
-    Exit code 0 when each held lately: within 26 hours, the drill within 32 days. The timers in deploy/systemd make
-    them, and ask this.
+    Exit code 0 when each held the last time, and lately: within 26 hours, the drill within 32 days. The timers in
+    deploy/systemd make them, and ask this.
 
     Example: guichet audit checks
     """

@@ -94,13 +94,15 @@ async def _show(state: StackState, as_json: bool) -> bool:
         console.show_json(found)
     else:
         console.out().print(table(found))
+        for origin, why in found["troubled"].items():
+            console.fail(f"{origin} is not signed: {why}", "guichet audit verify; docs/restore.md")
     return bool(found["ready"])
 
 
 def status(as_json: Json = False) -> None:
     """What runs, where it answers, how far behind it is, how much memory it takes.
 
-    Exit code 0 only when every process runs and every service is ready.
+    Exit code 0 only when every process runs, every service is ready, and the signer refuses to sign no log.
 
     Example: guichet status --json
     """

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 from rich.table import Table
 
@@ -44,6 +45,7 @@ async def report(home: Path, state: StackState) -> Report:
     """Looks at every process and asks every service; nothing in it is remembered from earlier."""
     async with client() as asking:
         found = await statuses(state, asking)
+        troubled = await _troubled(state, asking)
     processes = [
         {"name": each.name, "pid": each.pid, "alive": each.alive(), "rss": await asyncio.to_thread(_memory, each.pid)}
         for each in state.processes()
@@ -61,7 +63,7 @@ async def report(home: Path, state: StackState) -> Report:
     )
     return {
         "home": str(home),
-        "ready": ready and bool(services),
+        "ready": ready and bool(services) and not troubled,
         "sandbox": state.sandbox,
         "now": min(
             (str(each["now"]) for group in answers.values() for each in group if each and "now" in each), default=None
@@ -70,11 +72,23 @@ async def report(home: Path, state: StackState) -> Report:
         "postgres": f"{state.postgres.host}:{state.postgres.port}",
         "http": {name: service.url for name, service in state.services.items()},
         "watchers": {name: each.url for name, each in state.watchers.items()},
+        "troubled": troubled,
         "services": services,
         "processes": processes,
         "supervised": any(each["name"] == "supervisor" for each in running),
         "rss_total": sum(int(str(each["rss"])) for each in running),
     }
+
+
+async def _troubled(state: StackState, asking: httpx.AsyncClient) -> dict[str, str]:
+    """The logs that the signer does not sign, each with why; none from a signer that does not answer."""
+    if "signer" not in state.watchers:
+        return {}
+    try:
+        logs = (await asking.get(f"{state.watchers['signer'].url}/readyz")).json()["logs"]
+        return {str(origin): f"{each['state']}: {each['reason']}" for origin, each in sorted(logs.items())}
+    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def _service(state: StackState, name: str, answers: Sequence[Mapping[str, Any]]) -> Report:
@@ -106,7 +120,8 @@ def table(found: Report) -> Table:
         if service:
             where = found["http"].get(name, "")
             counts = [str(service["lag_total"]), str(service["outbox"]), str(service["dead_letters"])]
-        state = "stopped" if not process["alive"] else "running" if not service or service["ready"] else "not ready"
+        fine = service["ready"] if service else not (name == "signer" and found["troubled"])
+        state = "stopped" if not process["alive"] else "running" if fine else "not ready"
         colour = {"running": "green", "not ready": "yellow", "stopped": "red"}[state]
         memory = str(int(process["rss"]) >> 20)
         shown.add_row(name, where, str(process["pid"]), f"[{colour}]{state}[/]", *counts, memory)

@@ -51,8 +51,8 @@ class Check:
     held_at: datetime | None = None
 
     def overdue(self, now: datetime) -> bool:
-        """Whether it is longer ago than it may be that the check held."""
-        return self.held_at is None or now - self.held_at > WITHIN[self.name]
+        """Whether the check did not hold the last time, or it is longer ago than it may be."""
+        return self.held_at is None or self.failures > 0 or now - self.held_at > WITHIN[self.name]
 
 
 def say_checked(transaction: Transaction, check: str, by: str, door: str, failures: int) -> None:
@@ -106,7 +106,8 @@ class Overdue:
                 self._said.discard(check.name)
             elif check.name not in self._said:
                 self._said.add(check.name)
-                log.error("check_overdue", check=check.name, held=None if math.isinf(age) else round(age))
+                held = None if math.isinf(age) else round(age)
+                log.error("check_overdue", check=check.name, failures=check.failures, held=held)
 
 
 _NEWEST = """
