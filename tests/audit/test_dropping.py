@@ -11,7 +11,7 @@ from tests.audit.conftest import NAME
 from tests.audit.test_attacks import write_table
 from tests.audit.test_refilling import rebuilt
 
-from audit.alarms import Alarms
+from audit.alarms import Alarms, say_never_sent
 from audit.anchors import SIGNER, Anchor, differences
 from audit.announcements import read_announced
 from audit.breaking import break_log
@@ -25,7 +25,7 @@ from audit.retention import Retention, read_ended
 from audit.signed import read_signed
 from audit.signing.signer import Signer
 from audit.signing.state import RECOVERING, SIGNING, SignerState
-from audit.watching import SUBJECT_SEQUENCE, Gap, subject_gaps
+from audit.watching import NEVER_SENT, SUBJECT_SEQUENCE, Gap, subject_gaps
 from chassis.transaction import Transaction
 from contracts.envelope import Envelope, encode
 from contracts.topics import ACCESS
@@ -305,11 +305,11 @@ async def test_an_epoch_that_announces_another_stays_as_long_as_that_one(own):
 
 async def test_a_gap_in_what_was_dropped_is_never_said_to_be_closed(over):
     trail = over
-    gap = Gap(SUBJECT_SEQUENCE, "guichet/intake", REQUEST, "", -1, 1, 2)
+    gap, unsent = (Gap(kind, "guichet/intake", REQUEST, "", -1, 1, 2) for kind in (SUBJECT_SEQUENCE, NEVER_SENT))
     fields = ", ".join(f"${number}" for number in range(1, 8))
     connection = await asyncpg.connect(trail.url)
     try:
-        await connection.execute(f"INSERT INTO audit.gap VALUES ({fields})", *gap)
+        await connection.executemany(f"INSERT INTO audit.gap VALUES ({fields})", [gap, unsent])
     finally:
         await connection.close()
     await said(trail, *trail.ended)
@@ -323,8 +323,10 @@ async def test_a_gap_in_what_was_dropped_is_never_said_to_be_closed(over):
             await opened.flush()
 
     await Alarms(trail.writer(), transaction).look(0.0)
+    async with transaction() as opened:
+        await say_never_sent(opened, [])
     assert await trail.fetch("SELECT 1 FROM chassis.facts WHERE type = 'guichet.gap.closed.v1'") == []
-    assert len(await trail.fetch("SELECT 1 FROM audit.gap")) == 1
+    assert len(await trail.fetch("SELECT 1 FROM audit.gap")) == 2
 
 
 async def test_the_signer_goes_on_beside_an_epoch_that_was_dropped(over, tmp_path):

@@ -85,7 +85,8 @@ async def _said_later(url: str, gone: Sequence[Unsaid], dropped: Mapping[str, da
     try:
         for each in gone:
             rows = await connection.fetch(_FACTS, each.subject, each.source)
-            later = [row["sequence"] for row in rows if row["time"] > dropped.get(row["topic"], _NEVER)]
+            gone_with = {row["sequence"] for row in rows if row["time"] <= dropped.get(row["topic"], _NEVER)}
+            later = [number for number in range(1, each.last + 1) if number not in gone_with]
             found += [Unsaid(each.source, each.subject, first, last) for first, last in runs(later)]
         return found
     finally:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
-from audit.dropped import NOTHING, read_dropped
+from audit.dropped import NOTHING, DroppedEpochs, read_dropped
 from audit.ingest import Ingest
 from audit.watching import NEVER_SENT, OFFSETS_LOST, RETENTION, SHORTER, SUBJECT_SEQUENCE, UNREADABLE, Gap, subject_gaps
 from chassis.logs import logger
@@ -72,9 +72,7 @@ class Alarms:
                 gaps = subject_gaps(source, subject, sequences, topic, dropped)
                 missing.update(gaps)
                 lasting.update(gaps)
-                # What was missing in an epoch that was dropped is missing for ever: nothing came.
-                lowest = min(sequences, default=None)
-                missing.update(gap for gap in of_subjects if _below(gap, source, subject, lowest))
+            missing |= await _dropped_with(connection, of_subjects - missing, dropped)
             await _say(transaction, lasting - known, known - missing)
 
     async def _take_up(self) -> None:
@@ -95,8 +93,11 @@ class Alarms:
 
 async def say_never_sent(transaction: Transaction, gaps: Collection[Gap]) -> None:
     """Says what a reconciliation found that none found before, and that what an earlier one found is there now."""
-    known = {gap for gap in await _known(transaction.connection) if gap.kind == NEVER_SENT}
-    await _say(transaction, set(gaps) - known, known - set(gaps))
+    connection = transaction.connection
+    known = {gap for gap in await _known(connection) if gap.kind == NEVER_SENT}
+    ended = known - set(gaps)
+    ended -= await _dropped_with(connection, ended, await read_dropped(connection))
+    await _say(transaction, set(gaps) - known, ended)
 
 
 async def _known(connection: Connection) -> set[Gap]:
@@ -114,8 +115,14 @@ async def _say(transaction: Transaction, found: Iterable[Gap], ended: Iterable[G
         log.warning("gap_closed", kind=gap.kind, topic=gap.topic, partition=gap.part)
 
 
-def _below(gap: Gap, source: str, subject: str, lowest: int | None) -> bool:
-    return (gap.source, gap.subject) == (source, subject) and (lowest is None or gap.last < lowest)
+async def _dropped_with(connection: Connection, gaps: Iterable[Gap], dropped: DroppedEpochs) -> set[Gap]:
+    """Those in numbers of which nothing is left, because their epoch was dropped: missing for ever."""
+    found: set[Gap] = set()
+    for gap in gaps if dropped.by_origin else ():
+        _, sequences = await _sequences(connection, gap.source, gap.subject)
+        if gap.last < min(sequences, default=gap.last + 1):
+            found.add(gap)
+    return found
 
 
 def _subject(gap: Gap) -> str:
