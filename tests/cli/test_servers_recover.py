@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from guichet.stack import processes
+from guichet.stack import jars, java, processes
 from guichet.stack.errors import StackError
 from guichet.stack.kafka import Kafka, create_topics
 from guichet.stack.postgres import Postgres
@@ -148,6 +148,26 @@ async def test_an_initdb_that_was_cut_off_is_begun_again(home: Path) -> None:
     server = Postgres(home)
     await server.start()
     await server.stop()
+
+
+async def test_a_folder_that_is_copied_is_the_one_that_kafkas_own_tool_makes(home: Path, tmp_path: Path) -> None:
+    made = []
+    for name in ("by-the-tool", "copied"):
+        kafka = Kafka(home / name, cluster_id="4L6g3nShT-eMCtK--X86sw")
+        kafka._choose_ports()
+        (home / name / "kafka").mkdir(parents=True)
+        file = home / name / "kafka" / "1.properties"
+        file.write_text(kafka._properties(kafka.brokers[0]), "utf-8")
+        tool = [*java.command(jars.classpath(), heap_mb=256), "kafka.tools.StorageTool", "format", "-c", str(file)]
+        kept = tmp_path / "kept"
+        folder = home / name / "kafka" / "1"
+        await kafka._format(kafka.brokers[0], folder, kept, tool if name == "by-the-tool" else ["false"])
+        lines = (folder / "meta.properties").read_text("ascii").splitlines()
+        meta = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+        assert len(meta.pop("directory.id")) == 22
+        files = {each.name: each.read_bytes() for each in folder.iterdir() if each.name != "meta.properties"}
+        made.append((meta, files))
+    assert made[0] == made[1]
 
 
 async def test_a_broker_that_cannot_start_says_where_to_look(home: Path) -> None:

@@ -23,7 +23,7 @@ from contracts.portals import RequestWithdrawn
 from guichet.publishing import Event, publish, stated
 from guichet.stack import processes
 from guichet.stack.errors import StackError
-from guichet.stack.kafka import Kafka, create_topics, new_cluster_id
+from guichet.stack.kafka import Kafka, create_topics, new_uuid
 from guichet.stack.ports import free_ports
 from guichet.stack.postgres import Postgres
 from guichet.stack.processes import Process
@@ -54,7 +54,7 @@ class Base:
 @asynccontextmanager
 async def base(home: Path) -> AsyncIterator[Base]:
     """PostgreSQL and Kafka in a folder of their own, with the topics of the wire; ended on leaving."""
-    found = Base(home, Kafka(home, cluster_id=new_cluster_id()), Postgres(home))
+    found = Base(home, Kafka(home, cluster_id=new_uuid()), Postgres(home))
     try:
         await found.postgres.start()
         await found.kafka.start()

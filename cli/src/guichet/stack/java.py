@@ -29,3 +29,8 @@ def linked(classpath: str) -> Path:
     for jar in classpath.split(os.pathsep):
         known.update(f"{jar} {Path(jar).stat().st_mtime_ns}\n".encode())
     return jars.cache_folder() / "jars" / f"linked-{known.hexdigest()[:16]}.aot"
+
+
+def formatted(classpath: str) -> Path:
+    """Where that is kept which these very jars write into every new folder of a broker."""
+    return linked(classpath).with_suffix(".checkpoint")

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import secrets
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -23,8 +24,12 @@ READINESS_TOPIC = "stack.readiness"
 """Written once at each start, because only an acknowledged record proves that a broker serves."""
 
 
-def new_cluster_id() -> str:
-    """A random cluster id: 16 bytes in URL-safe base 64, as Kafka's own tool makes them."""
+FEATURES = "bootstrap.checkpoint"
+"""What a new cluster can do, as Kafka's tool writes it into the folder of each broker."""
+
+
+def new_uuid() -> str:
+    """A random id, as of a cluster: 16 bytes in URL-safe base 64, as Kafka's own tool makes them."""
     while (made := base64.urlsafe_b64encode(secrets.token_bytes(16)).decode("ascii").rstrip("=")).startswith("-"):
         continue
     return made
@@ -46,7 +51,7 @@ class Kafka:
 
     home: Path
     count: int = 1
-    cluster_id: str = field(default_factory=new_cluster_id)
+    cluster_id: str = field(default_factory=new_uuid)
     brokers: list[Broker] = field(default_factory=list)
     heap_mb: int = 256
     learning: Path | None = None
@@ -141,20 +146,43 @@ class Kafka:
         file = folder / f"{broker.node}.properties"
         file.write_text(self._properties(broker), "utf-8")
         command = java.command(classpath, heap_mb=self.heap_mb)
-        if not (folder / str(broker.node) / "meta.properties").is_file():
-            formatting = await asyncio.create_subprocess_exec(
-                *(*command, "kafka.tools.StorageTool", "format", "-t", self.cluster_id, "-c", str(file)),
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-            )
-            output, _ = await formatting.communicate()
-            if formatting.returncode != 0:
-                raise StackError(f"Kafka could not format its folder: {output.decode('utf-8', 'replace')[-500:]}")
+        tool = [*command, "kafka.tools.StorageTool", "format", "-c", str(file)]
+        await self._format(broker, folder / str(broker.node), java.formatted(classpath), tool)
         if self.learning:
             command = [*command, f"-XX:AOTCacheOutput={self.learning}"]
         broker.process = processes.spawn(
             f"kafka-{broker.node}", [*command, "kafka.Kafka", str(file)], home=self.home, log=self.log(broker)
         )
+
+    async def _format(self, broker: Broker, folder: Path, kept: Path, tool: Sequence[str]) -> None:
+        """Prepares the folder of a new broker, by Kafka's own tool the first time that these jars are used.
+
+        Of what it writes only `meta.properties` tells one broker from another: later ones take a copy of the rest.
+        """
+        if self._is_formatted(broker, folder, kept):
+            return
+        formatting = await asyncio.create_subprocess_exec(
+            *tool, "-t", self.cluster_id, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        output, _ = await formatting.communicate()
+        if formatting.returncode != 0:
+            raise StackError(f"Kafka could not format its folder: {output.decode('utf-8', 'replace')[-500:]}")
+        with contextlib.suppress(OSError):  # What cannot be kept is made again.
+            partial = kept.with_suffix(f".{secrets.token_hex(4)}")
+            shutil.copyfile(folder / FEATURES, partial)
+            partial.replace(kept)
+
+    def _is_formatted(self, broker: Broker, folder: Path, kept: Path) -> bool:
+        meta = folder / "meta.properties"
+        if meta.is_file() or not kept.is_file():
+            return meta.is_file()
+        folder.mkdir(exist_ok=True)
+        shutil.copyfile(kept, folder / FEATURES)
+        known = {"version": 1, "cluster.id": self.cluster_id, "node.id": broker.node, "directory.id": new_uuid()}
+        partial = meta.with_suffix(".partial")
+        partial.write_text("".join(f"{name}={value}\n" for name, value in known.items()), "ascii")
+        partial.replace(meta)
+        return True
 
     async def _until_ready(self, deadline: float) -> None:
         while True:

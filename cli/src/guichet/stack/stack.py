@@ -14,7 +14,7 @@ from pathlib import Path
 from chassis.topology import ensure_topics
 from guichet.stack import databases, processes, services
 from guichet.stack.errors import StackError
-from guichet.stack.kafka import Broker, Kafka, new_cluster_id
+from guichet.stack.kafka import Broker, Kafka, new_uuid
 from guichet.stack.postgres import Postgres
 from guichet.stack.processes import Process
 from guichet.stack.state import (
@@ -111,7 +111,7 @@ class Stack:
     def _new(self) -> StackState:
         (self.home / "logs").mkdir(parents=True, exist_ok=True)
         state = StackState(
-            cluster_id=new_cluster_id(),
+            cluster_id=new_uuid(),
             broker_count=self.brokers,
             postgres=PostgresState(password=secrets.token_urlsafe(24)),
             portals={name: PortalState(token=secrets.token_urlsafe(24)) for name in services.PORTALS},
