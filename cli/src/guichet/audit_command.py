@@ -10,6 +10,7 @@ import httpx
 import typer
 
 from audit.anchors import Anchor
+from audit.checkpoints import check_checkpoints
 from audit.checks import VERIFIED
 from audit.report import Report
 from audit.verification import verify_live
@@ -90,8 +91,9 @@ def verify(
 
     The live trail is held against what signer and witness hold, and neither may be silent, and against each checkpoint
     that you bring; a copy against these alone. Exit code 0 when everything holds, 2 for a file that cannot be used,
-    otherwise 10 plus the lowest level that fails: 12 for leaves and trees, 13 for a trail set back or forked, 16 for
-    events that are missing. A bundle is verified as `guichet-verify` does it, without the stack.
+    otherwise 10 plus the lowest level that fails: 11 for a checkpoint that nobody signed, 12 for leaves and trees, 13
+    for a trail set back or forked, 16 for events that are missing. A bundle is verified as `guichet-verify` does it,
+    without the stack.
 
     Example: guichet audit verify story.auditbundle --policy policy --held checkpoint
     """
@@ -132,6 +134,8 @@ async def _verify(database: str | None, brought: Asked | None, as_json: bool) ->
                 tell(f"{done:,} leaves hashed again")
 
             report = await verify_live(connection, count, anchors, keys)
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                await check_checkpoints(connection, report, keys)
             for each in held.silent:
                 report.fail("L3", None, None, f"not-held: {each}")
     if database is None:

@@ -94,9 +94,11 @@ async def _replay(
     settings: Path | None,
 ) -> dict[str, Any]:
     from audit.accesses import EMISSION, REPLAY, RULES
+    from audit.checkpoints import trusted_ever
     from compliance.calendars import local_date
     from contracts.topics import TOPICS, stream_of
     from contracts.upcasters import digest
+    from guichet.held import trusted_keys
     from guichet.replay.emission import emit, topic_of
     from guichet.replay.instants import NoSuchVector, read_sizes, sizes_given, sizes_now, sizes_published, sizes_stamped
     from guichet.replay.policy import compare
@@ -108,7 +110,8 @@ async def _replay(
             if stamped:
                 vector = await sizes_stamped(connection, instant)
             elif instant is not None:
-                vector = await sizes_published(connection, instant)
+                keys = await trusted_ever(connection, trusted_keys(home_folder())) if database is None else []
+                vector = await sizes_published(connection, instant, keys)
             elif sizes is not None:
                 vector = await sizes_given(connection, read_sizes(sizes))
             else:

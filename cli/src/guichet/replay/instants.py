@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from guichet_verify.checkpoints import open_checkpoint
+from guichet_verify.notes import Key, NotANote
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -37,22 +40,33 @@ async def sizes_now(connection: Connection) -> Vector:
     return Vector("now", {row["origin"]: row["tree_size"] for row in rows})
 
 
-async def sizes_published(connection: Connection, instant: datetime) -> Vector:
+async def sizes_published(connection: Connection, instant: datetime, keys: Sequence[Key] = ()) -> Vector:
     """For each log the largest checkpoint published at or before an instant; a log without one had not begun.
 
     An event dated before the instant but recorded later is not in it. Raises NoSuchVector when nothing was published
-    by then.
+    by then, and with the `keys` of the logs when one of these checkpoints was signed by none of them.
     """
     rows = await connection.fetch(
         """
-        SELECT origin, max(tree_size) AS size FROM audit.checkpoint JOIN audit.log USING (log_id)
-        WHERE published_at <= $1 GROUP BY origin
+        SELECT DISTINCT ON (origin) origin, tree_size AS size, note
+        FROM audit.checkpoint JOIN audit.log USING (log_id)
+        WHERE published_at <= $1 ORDER BY origin, tree_size DESC
         """,
         instant,
     )
     if not rows:
         raise NoSuchVector(f"no checkpoint was published by {instant.isoformat()}")
+    if keys and (false := [f"{row['origin']} at size {row['size']}" for row in rows if not _is_signed(row, keys)]):
+        raise NoSuchVector(f"nobody who is trusted signed {', '.join(false)}: guichet audit verify")
     return Vector("published", {row["origin"]: row["size"] for row in rows})
+
+
+def _is_signed(row: Mapping[str, Any], keys: Sequence[Key]) -> bool:
+    try:
+        found = open_checkpoint(row["note"].encode(), keys).checkpoint
+    except NotANote:
+        return False
+    return (found.origin, found.size) == (row["origin"], row["size"])
 
 
 async def sizes_stamped(connection: Connection, instant: datetime | None) -> Vector:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Level = Literal["L2", "L3", "L5", "L6"]
+Level = Literal["L1", "L2", "L3", "L5", "L6"]
 """L2: leaves, blobs, tiles, heads, batches and epochs hold together. L3: what the signer, a witness and the published
 checkpoints hold of the trail is what it says. L5: no event was said at another time than tokens allow.
 L6: nothing is missing that its producer numbered."""
