@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.audit.conftest import NAME
 from tests.audit.test_attacks import write_table
 from tests.audit.test_refilling import rebuilt
@@ -33,6 +34,7 @@ from guichet.replay.instants import sizes_now
 from guichet.replay.recorded import dropped_among, records_until
 from guichet_verify.checkpoints import open_checkpoint
 from guichet_verify.manifest import ALL, LOG
+from guichet_verify.notes import SigningKey, read_note
 from guichet_verify.report import Level
 from guichet_verify.verification import Asked, verify_bundle
 from signed_trails import KEY, POLICY, REQUEST, export, say, sign
@@ -353,6 +355,10 @@ async def test_the_signer_goes_on_beside_an_epoch_that_was_dropped(over, tmp_pat
     state.mark(trail.ended[0], RECOVERING, "smaller-than-signed")
     await look()
     assert state.get(trail.ended[0]).state == SIGNING, "its tiles lead to the root that was signed"
+    further = SigningKey(NAME, Ed25519PrivateKey.generate())
+    await look(Signer([KEY, further], state))
+    notes = [read_note(each.note.encode()) for each in state.all()]
+    assert len(notes) == 4 and all(len(note.signatures) == 2 for note in notes), "a further key signs at once"
     fresh = SignerState(tmp_path / "fresh.db")
     await look(Signer([KEY], fresh))
     assert {each.origin.rsplit("/", 1)[1] for each in fresh.all()} == {"2"}

@@ -1,6 +1,8 @@
 """What the command line reads and how it counts time."""
 
 import itertools
+import os
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -59,6 +61,20 @@ def test_ports_are_free_different_and_below_the_ephemeral_range() -> None:
     ports = free_ports(20)
     low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
     assert len(set(ports)) == 20 and all(is_free(port) and port < low for port in ports)
+
+
+def test_a_port_that_was_given_out_is_given_to_nobody_else_before_it_is_listened_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / f"guichet-ports-{os.getuid()}").write_text("nonsense\n20001 x 3\n", "ascii")
+    (given,) = free_ports(1)
+    monkeypatch.setattr("random.randint", lambda low, high: given)
+    with pytest.raises(StackError, match="fewer than 1 free ports"):
+        free_ports(1)
+    later = time.time() + 301
+    monkeypatch.setattr("time.time", lambda: later)
+    assert free_ports(1) == [given]
 
 
 def test_what_keeps_dying_is_started_less_and_less_often() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,7 +18,7 @@ from guichet.stack.prepare import set_clock
 from guichet.stack.quiet import wait_quiet
 from guichet.stack.state import StackState
 from programs import Ran, run_guichet
-from stacks import Json, StartStack, insist, query, submission
+from stacks import Json, StartStack, insist, query, submission, until
 
 PERSONS = ("--by", "operator-1", "--by", "auditor-2")
 REQUESTS = f"{AUDIT_NAME}/trail/guichet.requests/0"
@@ -86,6 +88,22 @@ async def test_epochs_that_were_kept_long_enough_go_and_the_trail_that_is_left_h
     await wait_quiet(state.current(), LIMIT)
     await guichet("audit", "verify")
     assert await first_epochs(state) == 0
+
+    # The key that signed all of that is rotated away, and the trail still holds.
+    await guichet("audit", "keys", "rotate")
+    signer = state.current().watchers["signer"].running
+    assert signer is not None
+    signer.process("signer").send(signal.SIGSTOP)
+    assert "is signed by another key yet" in (await guichet("audit", "keys", "retire", code=1)).err
+    signer.process("signer").send(signal.SIGCONT)
+    await until(partial(retired, home), "a log key retired")
+    await wait_quiet(state.current(), LIMIT)
+    await guichet("audit", "verify")
+    assert "are what is there" in (await guichet("audit", "drill", "--backup", str(dump))).out
+
+
+async def retired(home: Path) -> bool:
+    return (await run_guichet("audit", "keys", "retire", GUICHET_HOME=str(home))).code == 0
 
 
 async def submitted(state: StackState, reference: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -46,11 +47,11 @@ async def ask(home: Path, state: StackState) -> Held:
     anchors: list[Anchor] = []
     silent: list[str] = []
     for who, asking in (
-        ("signer", ask_signer(state.watchers["signer"].url, trusted_keys(home))),
-        ("witness", ask_witness(state.watchers["witness"].url)),
+        ("signer", partial(ask_signer, state.watchers["signer"].url, trusted_keys(home))),
+        ("witness", partial(ask_witness, state.watchers["witness"].url)),
     ):
         try:
-            found = await asking
+            found = await asking()
         except Silent:
             silent.append(f"the {who} does not answer")
         except NotANote as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from audit.anchors import Silent, ask_signer
 from audit.signing import keys
 from contracts.system import LogKeyRotated
 from guichet import console
@@ -11,6 +12,7 @@ from guichet.stack.errors import StackError
 from guichet.stack.stack import Stack
 from guichet.stack.state import StackState, home_folder, load
 from guichet_verify.keyfiles import read_key_file
+from guichet_verify.notes import NotANote
 
 
 def policy() -> None:
@@ -50,12 +52,21 @@ def rotate() -> None:
 def retire() -> None:
     """Destroy the oldest log key, once every verifier has the policy with the newer one.
 
+    Refused as long as a log's newest checkpoint bears no newer key: nobody could verify it any more.
+
     Example: guichet audit keys retire
     """
     home = home_folder()
     state, found = load(home), keys.log_keys(watchers.keys_folder(home))
     if len(found) < 2:
         raise StackError("there is one log key only", "guichet audit keys rotate")
+    staying = [read_key_file(path).log_key for path in found[1:]]
+    try:
+        asyncio.run(ask_signer(state.watchers["signer"].url, staying))
+    except (NotANote, Silent) as error:
+        raise StackError(
+            f"not every newest checkpoint is signed by another key yet: {error}", "in a minute; guichet status"
+        ) from None
     found[0].unlink()
     asyncio.run(_restart(state))
     console.say(f"{found[0].stem} is gone; {found[1].stem} signs")

@@ -200,7 +200,7 @@ def _express(world: World, known: tuple[Item, ...], body: str, due: date) -> boo
         ]
         return bool(in_time) and in_time[0][2] in EXPRESS
     versions = [world.raw["dossier"]["documents"]] + [
-        item.data["documents"] for item in known if item.type == "request.completed.v1"
+        item.data.get("documents", []) for item in known if item.type == "request.completed.v1"
     ]
     brought = [d for documents in versions for d in documents if d["code"] == "PRIOR_OPINIONS"]
     highest = max((d["version"] for d in brought), default=0)

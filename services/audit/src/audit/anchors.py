@@ -65,8 +65,8 @@ async def ask_signer(url: str, keys: Sequence[Key]) -> list[Anchor]:
     while said := (await _ask(f"{url}/checkpoints?since={since}"))["checkpoints"]:
         for each in map(read_answer, said):
             since = max(since, each.revision)
-            opened = open_checkpoint(each.note.encode(), keys).checkpoint
-            if each.token is None:
+            if each.token is None:  # One that is stamped is older, and perhaps of a key that is gone.
+                opened = open_checkpoint(each.note.encode(), keys).checkpoint
                 found[opened.origin] = opened
     return [Anchor(SIGNER, each) for _, each in sorted(found.items())]
 

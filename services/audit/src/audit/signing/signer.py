@@ -248,8 +248,12 @@ class Signer:
             self._state.mark(head.origin, BROKEN, error.code)
 
     def _is_due(self, held: Signed) -> bool:
-        """Whether a note is to be said again: it lacks its quorum, or is ten minutes old."""
-        return not held.note or not held.witnessed or self._is_old(held)
+        """Whether a note is to be said again: it lacks its quorum or a key of ours, or is ten minutes old."""
+        return not held.note or not held.witnessed or self._is_old(held) or not self._bears_every_key(held)
+
+    def _bears_every_key(self, held: Signed) -> bool:
+        signatures = read_note(held.note.encode()).signatures
+        return all(any(each.is_by(key.log_key) for each in signatures) for key in self._keys)
 
     def _is_old(self, held: Signed) -> bool:
         return time.time() - held.noted_at > self._republish_seconds
