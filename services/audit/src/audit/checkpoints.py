@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from audit.dropped import dropped_until, read_dropped
 from audit.inspection import StoredLog, read_stored_logs
 from audit.reading import read_by_type
 from audit.report import Report
@@ -35,9 +34,8 @@ async def check_checkpoints(connection: Connection, report: Report, keys: Sequen
     transaction that sees one state of the trail; without keys nothing can be said.
     """
     known = await trusted_ever(connection, keys)
-    until = dropped_until(await read_dropped(connection)).get(CHECKPOINTS)
     for log in await read_stored_logs(connection) if known else ():
-        said = await _published(connection, log, until)
+        said = {} if log.dropped else await _published(connection, log)
         page: list[tuple[int, str, datetime | None]] = []
         async for row in connection.cursor(_CHECKPOINTS, log.log_id, prefetch=AT_ONCE):
             page.append(tuple(row))
@@ -88,11 +86,8 @@ async def _check(
             report.fail("L2", log.origin, None, f"checkpoint at size {size}: entered under another time than said")
 
 
-async def _published(connection: Connection, log: StoredLog, until: datetime | None) -> dict[int, datetime]:
-    """When each size of a log was first said to be published; without those of which that can have been said before an
-    instant up to which such statements were dropped."""
-    early = await connection.fetch(_ENTERED_UNTIL, log.log_id, until)  # None up to no instant at all.
-    entered = {row["tree_size"] for row in early}
+async def _published(connection: Connection, log: StoredLog) -> dict[int, datetime]:
+    """When each size of a log was first said to be published: after its announcement, which stays as it does."""
     found: dict[int, datetime] = {}
     async for row in connection.cursor(_SAID, log.origin, CHECKPOINTS, prefetch=AT_ONCE):
         try:
@@ -100,14 +95,13 @@ async def _published(connection: Connection, log: StoredLog, until: datetime | N
             size = json.loads((leaf.value if isinstance(leaf, Record) else None) or b"")["size"]
         except (NotALeaf, ValueError, KeyError, TypeError):
             continue
-        if isinstance(size, int) and row["event_time"] is not None and size not in entered:
+        if isinstance(size, int) and row["event_time"] is not None:
             found.setdefault(size, row["event_time"])
     return found
 
 
 ROTATED = "guichet.log-key.rotated.v1"
 _CHECKPOINTS = "SELECT tree_size, note, published_at FROM audit.checkpoint WHERE log_id = $1 ORDER BY tree_size"
-_ENTERED_UNTIL = "SELECT tree_size FROM audit.checkpoint WHERE log_id = $1 AND published_at <= $2"
 _SAID = """
 SELECT leaf, event_time FROM audit.entry JOIN audit.log USING (log_id)
 WHERE subject = $1 AND event_type = 'guichet.checkpoint.published.v1' AND source = '/guichet/audit' AND topic = $2
