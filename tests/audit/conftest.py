@@ -18,6 +18,7 @@ from audit.report import Report
 from audit.verification import verify_live
 from chassis.database import Database
 from chassis.metrics import Metrics
+from contracts.topics import TOPICS
 from guichet.stack.kafka import create_topics
 from guichet.stack.postgres import Postgres
 
@@ -63,6 +64,10 @@ class Trail:
             await ensure_logs(connection, [self.kafka], NAME, self.topics)
         finally:
             await connection.close()
+
+    async def make_topics(self, *names: str) -> None:
+        """Topics of the product, which other tests on this broker share: as large as they are, or theirs would fail."""
+        await create_topics(self.kafka, {name: TOPICS[name].partitions_embedded for name in names})
 
     async def tamper(self, *statements: str) -> None:
         """What a superuser does who first puts the guards out of action."""

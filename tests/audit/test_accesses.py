@@ -12,7 +12,6 @@ from tests.audit.test_proof_routes import ask  # noqa: F401  # a fixture
 from audit.exporting import Wanted
 from audit.growth import origin_of
 from contracts.topics import ACCESS, TOPICS, stream_of
-from guichet.stack.kafka import create_topics
 from guichet_verify.manifest import ALL, LOG
 from guichet_verify.verification import Asked, verify_bundle
 from signed_trails import POLICY, REQUEST, export, say, sign
@@ -94,7 +93,7 @@ async def test_a_log_of_accesses_is_recorded_verified_and_taken_away_like_any_ot
     ask,  # noqa: F811
     tmp_path,
 ):
-    await create_topics(trail.kafka, {ACCESS: 1})
+    await trail.make_topics(ACCESS)
     trail.topics = (*trail.topics, ACCESS)
     await say(trail, REQUEST, 1)
     await trail.record()

@@ -11,7 +11,6 @@ from tests.audit.conftest import NAME
 from audit.checkpoints import check_checkpoints
 from audit.report import Report
 from contracts.topics import CHECKPOINTS
-from guichet.stack.kafka import create_topics
 from guichet_verify.checkpoints import Checkpoint
 from guichet_verify.notes import SigningKey, sign_note
 from signed_trails import KEY, sign
@@ -23,7 +22,7 @@ NOW = datetime(2026, 11, 27, 10, 0, tzinfo=UTC)
 @pytest.fixture
 async def published(trail):
     """Three leaves, signed, and said on the topic to have been published."""
-    await create_topics(trail.kafka, {CHECKPOINTS: 1})
+    await trail.make_topics(CHECKPOINTS)
     await trail.send(b"1")
     await trail.send(b"2")
     await trail.record()

@@ -9,7 +9,6 @@ from audit.checks import DRILLED, KEYS_COMPARED, RECONCILED, VERIFIED, WITHIN, C
 from chassis.metrics import Metrics
 from chassis.transaction import Transaction
 from contracts.topics import ACCESS
-from guichet.stack.kafka import create_topics
 
 NOW = datetime(2026, 11, 27, 6, 0, tzinfo=UTC)
 
@@ -25,7 +24,7 @@ async def recorded(trail, *said):
             transaction = Transaction(connection, at, "audit")
             say_checked(transaction, name, "operator", CLI, failures)
             await transaction.flush()
-    await create_topics(trail.kafka, {ACCESS: 1})
+    await trail.make_topics(ACCESS)
     rows = await trail.fetch("SELECT *, row_number() OVER (PARTITION BY subject ORDER BY event_id) FROM chassis.facts")
     for row in sorted(rows, key=lambda row: row["event_id"]):
         headers = {
@@ -41,7 +40,7 @@ async def recorded(trail, *said):
     # What somebody else says on the topic is no check of ours.
     forged = [("ce_type", b"guichet.trail.checked.v1"), ("ce_source", b"/x"), ("ce_subject", b"check/drilled")]
     body = json.dumps({"holds": True, "failures": 0}).encode()
-    await trail.producer.send_and_wait(ACCESS, body, headers=[*forged, ("ce_sequence", b"9")], partition=0)
+    await trail.producer.send_and_wait(ACCESS, body, headers=[*forged, ("ce_sequence", b"1")], partition=0)
     trail.topics = (*trail.topics, ACCESS)
     await trail.record()
 

@@ -16,9 +16,8 @@ from audit.openings import announcement
 from audit.restoring import catch_up, take_up_checkpoints, take_up_numbers
 from chassis.database import Database
 from contracts.system import CheckpointPublished
-from contracts.topics import CHECKPOINTS, TOPICS
+from contracts.topics import CHECKPOINTS
 from guichet.replay.instants import sizes_published
-from guichet.stack.kafka import create_topics
 from guichet_verify.leaves import FirstLeaf
 from guichet_verify.notes import SigningKey, sign_note
 from signed_trails import KEY, POLICY, sign
@@ -75,7 +74,7 @@ async def test_a_lost_database_is_built_again_from_the_topics_to_the_same_roots(
 
 async def test_what_was_published_when_is_known_again_in_a_trail_that_is_built_again(trail):
     """Only the log of checkpoints says it: the table is gone with its database."""
-    await create_topics(trail.kafka, {CHECKPOINTS: TOPICS[CHECKPOINTS].partitions_embedded})
+    await trail.make_topics(CHECKPOINTS)
     trail.topics = (*trail.topics, CHECKPOINTS)
     times = [datetime(2026, 11, 24, 10, minute, tzinfo=UTC) for minute in (1, 2, 3)]
     origin = f"{NAME}/trail/{trail.topic}/0/1"

@@ -15,7 +15,6 @@ from aiokafka import AIOKafkaProducer
 from contracts.envelope import Envelope, encode
 from contracts.identity import request_id
 from contracts.topics import REQUESTS, TOPICS
-from guichet.stack.kafka import create_topics
 from guichet_verify.leaves import parse
 from programs import Program
 from threats import write_table
@@ -60,7 +59,7 @@ class Service:
 
 @pytest.fixture
 async def service(trail):
-    await create_topics(trail.kafka, {name: topic.partitions_embedded for name, topic in TOPICS.items()})
+    await trail.make_topics(*TOPICS)
     trail.topics = tuple(TOPICS)
     await trail.open_logs()
     trail.topics = (REQUESTS,)
