@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
@@ -18,6 +19,7 @@ from audit.report import Report
 from audit.verification import verify_live
 from chassis.database import Database
 from chassis.metrics import Metrics
+from chassis.transaction import Transaction
 from contracts.topics import TOPICS
 from guichet.stack.kafka import create_topics
 from guichet.stack.postgres import Postgres
@@ -64,6 +66,14 @@ class Trail:
             await ensure_logs(connection, [self.kafka], NAME, self.topics)
         finally:
             await connection.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """The writer's, in which the audit service says something."""
+        async with self.database.transaction() as connection:
+            opened = Transaction(connection, datetime.now(UTC), "audit")
+            yield opened
+            await opened.flush()
 
     async def make_topics(self, *names: str) -> None:
         """Topics of the product, which other tests on this broker share: as large as they are, or theirs would fail."""

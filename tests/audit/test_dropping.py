@@ -2,8 +2,7 @@
 
 import base64
 import json
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -27,7 +26,6 @@ from audit.signed import read_signed
 from audit.signing.signer import Signer
 from audit.signing.state import RECOVERING, SIGNING, SignerState
 from audit.watching import NEVER_SENT, SUBJECT_SEQUENCE, Gap, subject_gaps
-from chassis.transaction import Transaction
 from contracts.envelope import Envelope, encode
 from contracts.topics import ACCESS
 from guichet.replay.instants import sizes_now
@@ -317,15 +315,8 @@ async def test_a_gap_in_what_was_dropped_is_never_said_to_be_closed(over):
     await said(trail, *trail.ended)
     await superuser(trail, drop_records, trail.ended)
 
-    @asynccontextmanager
-    async def transaction():
-        async with trail.database.transaction() as connection:
-            opened = Transaction(connection, datetime.now(UTC), "audit")
-            yield opened
-            await opened.flush()
-
-    await Alarms(trail.writer(), transaction).look(0.0)
-    async with transaction() as opened:
+    await Alarms(trail.writer(), trail.transaction).look(0.0)
+    async with trail.transaction() as opened:
         await say_never_sent(opened, [])
     assert await trail.fetch("SELECT 1 FROM chassis.facts WHERE type = 'guichet.gap.closed.v1'") == []
     assert len(await trail.fetch("SELECT 1 FROM audit.gap")) == 2

@@ -1,8 +1,6 @@
 """What is missing from the trail is said with its exact range, and again when it is there."""
 
 import json
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 import pytest
 
@@ -17,7 +15,6 @@ from audit.watching import (
     Watch,
     subject_gaps,
 )
-from chassis.transaction import Transaction
 from contracts.topics import CHECKPOINTS, REQUESTS
 from guichet_verify.leaves import Record
 
@@ -113,20 +110,13 @@ def said(trail):
     """The alarms over a trail's database, and what they said."""
     writer = Writer()
 
-    @asynccontextmanager
-    async def transaction():
-        async with trail.database.transaction() as connection:
-            opened = Transaction(connection, datetime.now(UTC), "audit")
-            yield opened
-            await opened.flush()
-
     async def facts():
         rows = await trail.fetch(
             "SELECT type, body FROM chassis.facts WHERE type LIKE 'guichet.gap.%' ORDER BY event_id"
         )
         return [(row["type"].split(".")[2], json.loads(row["body"])) for row in rows]
 
-    return writer, Alarms(writer, transaction), facts, transaction
+    return writer, Alarms(writer, trail.transaction), facts, trail.transaction
 
 
 async def test_an_alarm_is_said_once_also_by_the_next_life_and_ends_when_the_records_come(trail, said):
